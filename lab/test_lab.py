@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Tests of the lab itself: no emulator, no network, under two seconds. Run: python3 lab/test_lab.py"""
+import io
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+import unittest
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+sys.dont_write_bytecode = True
+LAB = Path(__file__).resolve().parent
+sys.path.insert(0, str(LAB))
+
+from kit import apt, cache, cases, cli, dumps, formats, forms, kernels, truth  # noqa: E402
+from kit.arches import ARCHES  # noqa: E402
+from kit.initrd import Initrd  # noqa: E402
+from kit.say import LabError  # noqa: E402
+
+SLUGS = """null-dereference null-call wild-pointer wild-call use-after-free double-free out-of-bounds-write bit-flip list-corruption
+refcount-underflow double-rcu-callback freed-armed-timer freed-queued-work deadlock lock-held-too-long spinlock-lockup soft-lockup
+hard-lockup rcu-stall hung-task stack-overflow stack-smash assertion divide-error write-to-read-only user-memory-access unloaded-module
+invalid-instruction out-of-memory memory-leak race-cleared scheduling-while-atomic hardware-error deliberate unknown""".split()
+
+SERIAL = """[    0.000000] Linux version 6.1.0-56-cloud-amd64 (builder) #1 SMP\r
+[    3.7] lab: node 0xff191033820dd488\r
+[    3.7] lab: id 60\r
+[    3.7] lab: tasks 61\r
+[    3.8] BUG: unable to handle page fault for address: ff191033820dd4a0\r
+[    3.8] Kernel panic - not syncing: Fatal exception in interrupt\r
+[    3.8] lab: tasks_at_panic 62\r
+[    3.8] ---[ end Kernel panic - not syncing: Fatal exception in interrupt ]---\r
+"""
+
+
+class InCache(unittest.TestCase):
+    """Gives each test a cache of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        environment = mock.patch.dict(os.environ, {"INQUEST_LAB": folder.name})
+        environment.start()
+        self.addCleanup(environment.stop)
+
+    def kernel(self, complete=True):
+        kernel = kernels.Kernel("6.1", ARCHES["x86_64"], "6.1.0-56-cloud-amd64", self.root / "6.1.0-56-cloud-amd64-x86_64", "gcc-12")
+        if complete:
+            kernels.mark_complete(kernel)
+        return kernel
+
+    def add_dump(self, kernel, case, form):
+        folder = dumps.dump_folder(kernel, case, form)
+        folder.mkdir(parents=True)
+        for file in dumps.dump_files(folder, form):
+            file.write_bytes(b"dump")
+        facts = truth.truth_of(case, kernel, form, forms.BOOTS[form.boot], SERIAL, "lab", 2, [])
+        (folder / "truth.json").write_text(json.dumps(facts))
+        return folder
+
+
+class CacheTest(InCache):
+    def test_where_the_cache_is(self):
+        self.assertEqual(cache.cache_root(), self.root)
+        with mock.patch.dict(os.environ, {"INQUEST_LAB": "", "XDG_CACHE_HOME": "/x"}):
+            self.assertEqual(cache.cache_root(), Path("/x/inquest-lab"))
+        with mock.patch.dict(os.environ, {"INQUEST_LAB": "", "XDG_CACHE_HOME": "", "HOME": "/h"}):
+            self.assertEqual(cache.cache_root(), Path("/h/.cache/inquest-lab"))
+
+    def test_half_built_things_vanish(self):
+        with self.assertRaises(ValueError):
+            with cache.building(self.root / "part") as folder:
+                (folder / "half").touch()
+                raise ValueError
+        self.assertEqual(list(self.root.iterdir()), [])
+
+    def test_leftovers_of_a_dead_run_are_dropped(self):
+        (self.root / "dumps" / ".building-work" / "deep").mkdir(parents=True)
+        (self.root / "dumps" / ".building-file").touch()
+        cache.drop_leftovers(self.root)
+        self.assertEqual([path.name for path in self.root.glob("**/*")], ["dumps"])
+
+    def test_a_rebuilt_thing_replaces_the_old_one(self):
+        for text in ("old", "new"):
+            with cache.building(self.root / "part") as folder:
+                (folder / "file").write_text(text)
+        self.assertEqual((self.root / "part" / "file").read_text(), "new")
+
+    def test_incomplete_kernels_are_not_found(self):
+        self.kernel(complete=False).folder.mkdir()
+        self.assertIsNone(kernels.cached_kernel("6.1", ARCHES["x86_64"]))
+        self.kernel()
+        self.assertEqual(kernels.cached_kernel("6.1", ARCHES["x86_64"]).release, "6.1.0-56-cloud-amd64")
+        self.assertIsNone(kernels.cached_kernel("6.12", ARCHES["x86_64"]))
+        self.assertIsNone(kernels.cached_kernel("6.1", ARCHES["aarch64"]))
+
+
+class ManifestTest(InCache):
+    def test_lists_every_dump_with_its_truth(self):
+        kernel, case = self.kernel(), cases.find_case("stid_race")
+        self.add_dump(kernel, case, forms.FORMS["elf"])
+        self.add_dump(kernel, case, forms.FORMS["split3"])
+        listed = json.loads(json.dumps(cli.manifest()))
+        self.assertEqual(listed["schema"], 1)
+        self.assertEqual([dump["form"] for dump in listed["dumps"]], ["elf", "split3"])
+        self.assertEqual([Path(file).name for file in listed["dumps"][1]["files"]], ["vmcore.1", "vmcore.2", "vmcore.3"])
+        self.assertEqual(listed["dumps"][0]["truth"]["facts"]["id"], 60)
+        self.assertTrue(listed["dumps"][0]["debug"].endswith("/6.1.0-56-cloud-amd64-x86_64/debug"))
+
+    def test_leaves_out_what_is_incomplete_or_outdated(self):
+        kernel, case = self.kernel(), cases.find_case("healthy")
+        folder = self.add_dump(kernel, case, forms.FORMS["elf"])
+        (kernel.folder / "dumps" / "healthy" / "elf-novmci").mkdir()
+        facts = json.loads((folder / "truth.json").read_text())
+        (folder / "truth.json").write_text(json.dumps({**facts, "fingerprint": "of another source"}))
+        self.assertEqual(cli.manifest()["dumps"], [])
+
+
+class CaseTest(unittest.TestCase):
+    def test_every_case_is_whole(self):
+        found = cases.all_cases()
+        self.assertLessEqual({"stid_race", "null_member", "bug_on", "healthy"}, {case.name for case in found})
+        for case in found:
+            with self.subTest(case.name):
+                self.assertTrue((case.folder / f"{case.name}.c").is_file())
+                self.assertIn(case.cause, SLUGS)
+                self.assertTrue(set(case.accepted) <= set(SLUGS) and case.cause in case.accepted)
+                self.assertIn(case.ends, ("panic", "running"))
+                self.assertTrue(case.log)
+                for pattern in case.log:
+                    re.compile(pattern)
+                self.assertNotIn("'", case.trigger)  # the guest's configuration quotes it so
+                source = (case.folder / f"{case.name}.c").read_text()
+                self.assertIn("MODULE_LICENSE", source)
+                self.assertIn('lab_number("tasks"', source)
+
+    def test_an_unknown_case_is_one_clear_line(self):
+        with self.assertRaisesRegex(LabError, "no case nonesuch: .*lab list"):
+            cases.find_case("nonesuch")
+
+    def test_sets_name_what_exists(self):
+        for name, rows in forms.SETS.items():
+            for case_name, arch, form_names in rows:
+                with self.subTest(f"{name} {case_name} {arch}"):
+                    cli.check_forms(cases.find_case(case_name), [forms.find_form(form, arch) for form in form_names])
+        for form in forms.FORMS.values():
+            self.assertIn(form.boot, forms.BOOTS)
+
+    def test_forms_of_the_wrong_kind_are_refused(self):
+        with self.assertRaisesRegex(LabError, "aarch64 only"):
+            forms.find_form("elf-pac", "x86_64")
+        with self.assertRaisesRegex(LabError, "does not crash"):
+            cli.check_forms(cases.find_case("healthy"), [forms.FORMS["split3"]])
+
+
+class TruthTest(unittest.TestCase):
+    def test_facts_of_a_log(self):
+        self.assertEqual(truth.facts_of(SERIAL), {"node": "0xff191033820dd488", "id": 60, "tasks": 61, "tasks_at_panic": 62})
+
+    def test_truth_of_a_dump(self):
+        kernel = kernels.Kernel("6.1", ARCHES["x86_64"], "R", Path("/nowhere"), "gcc-12")
+        found = truth.truth_of(cases.find_case("stid_race"), kernel, forms.FORMS["kdump-lzo31"], forms.BOOTS["kdump"], SERIAL, "lab", 2, [])
+        self.assertEqual((found["tasks"], found["tasks_exact"], found["paging_levels"], found["memory_bytes"]), (62, True, 4, 640 << 20))
+        self.assertEqual(found["oops"], "BUG: unable to handle page fault for address: ff191033820dd4a0")
+        self.assertEqual(found["panic"], "Kernel panic - not syncing: Fatal exception in interrupt")
+
+    def test_the_crash_kernels_log_is_left_out(self):
+        second = SERIAL + "[    0.000000] Linux version 6.1.0-56-cloud-amd64 again\r\n[    2.0] lab: vmcore_bytes 5\r\n"
+        self.assertNotIn("vmcore_bytes", truth.facts_of(truth.first_boot(second)))
+
+    def test_the_log_must_hold_what_the_case_expects_in_order(self):
+        self.assertIsNone(truth.missing_from(SERIAL, ["lab: node", "BUG: .*fault"]))
+        self.assertEqual(truth.missing_from(SERIAL, ["BUG: .*fault", "lab: node"]), "lab: node")
+
+
+def kdump_header(level=31, status=2, split=0, block_size=4096):
+    head = bytearray(3 * block_size)
+    head[:8] = b"KDUMP   "
+    struct.pack_into("<Ii", head, 424, status, block_size)
+    struct.pack_into("<ii", head, block_size + 8, level, split)
+    return bytes(head)
+
+
+class FormatTest(unittest.TestCase):
+    def identify(self, data):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            return formats.identify(file.name)
+
+    def test_kdump(self):
+        self.assertEqual(self.identify(kdump_header()), {"container": "kdump", "compression": "lzo", "incomplete": False,
+                                                        "block_size": 4096, "dump_level": 31, "split": False})
+
+    def test_flattened_with_large_blocks(self):
+        inner = kdump_header(level=1, status=1, block_size=65536)
+        records = b"".join(struct.pack(">qq", at, 512) + inner[at:at + 512] for at in (0, 65536))
+        found = self.identify(b"makedumpfile".ljust(4096, b"\0") + records + struct.pack(">qq", -1, -1))
+        self.assertEqual((found["container"], found["compression"], found["dump_level"], found["block_size"]),
+                         ("flattened", "zlib", 1, 65536))
+
+    def test_elf_with_its_note(self):
+        note = struct.pack("<III", 11, 4, 0) + b"VMCOREINFO\0\0" + b"text"
+        head = bytearray(64 + 2 * 56)
+        head[:4] = b"\x7fELF"
+        struct.pack_into("<H", head, 18, 183)
+        struct.pack_into("<Q", head, 32, 64)
+        struct.pack_into("<HH", head, 54, 56, 2)
+        struct.pack_into("<IIQQQQ", head, 64, 4, 0, len(head), 0, 0, len(note))
+        struct.pack_into("<IIQQQQ", head, 120, 1, 0, 0, 0, 0, 0)
+        self.assertEqual(self.identify(bytes(head) + note), {"container": "elf", "machine": "aarch64", "loads": 1, "vmcoreinfo": True})
+
+    def test_a_form_that_is_not_what_it_claims_is_refused(self):
+        good = {"container": "kdump", "compression": "lzo", "incomplete": False, "dump_level": 31, "split": False}
+        dumps.check_form(forms.FORMS["kdump-lzo31"], [good])
+        with self.assertRaisesRegex(LabError, "compression is zlib, not lzo"):
+            dumps.check_form(forms.FORMS["kdump-lzo31"], [{**good, "compression": "zlib"}])
+        with self.assertRaisesRegex(LabError, "split is False"):
+            dumps.check_form(forms.FORMS["split3"], [good] * 3)
+
+
+class InitrdTest(unittest.TestCase):
+    def test_archive_can_be_walked(self):
+        initrd = Initrd()
+        initrd.add("init", "#!/bin/sh\n", 0o755)
+        data, at, names = initrd.archive(), 0, {}
+        while not names.get("TRAILER!!!"):
+            fields = [int(data[at + 6 + 8 * field:at + 14 + 8 * field], 16) for field in range(13)]
+            self.assertEqual(data[at:at + 6], b"070701")
+            name = data[at + 110:at + 109 + fields[11]].decode()
+            body = (at + 110 + fields[11] + 3) & ~3
+            names[name] = (fields[1], data[body:body + fields[6]]) if fields[6] else (fields[1], b"-")
+            at = (body + fields[6] + 3) & ~3
+        self.assertEqual(names["init"], (0o100755, b"#!/bin/sh\n"))
+        self.assertEqual(at, len(data))
+
+
+class CommandTest(InCache):
+    def run_lab(self, *arguments):
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            status = cli.main(list(arguments))
+        return status, out.getvalue(), err.getvalue()
+
+    def test_list_names_everything(self):
+        status, out, _ = self.run_lab("list")
+        self.assertEqual(status, 0)
+        for name in ("stid_race", "kdump-lzo31", "check", "6.12", str(self.root)):
+            self.assertIn(name, out)
+
+    def test_packages_and_manifest(self):
+        status, out, _ = self.run_lab("packages")
+        self.assertEqual(status, 0)
+        self.assertLessEqual({"makedumpfile", "qemu-system-x86", "qemu-system-arm", "gcc-12"}, set(out.split()))
+        self.assertEqual(json.loads(self.run_lab("manifest")[1])["dumps"], [])
+
+    def test_errors_are_one_line(self):
+        for arguments in (["make"], ["make", "nonesuch"], ["make", "stid_race", "--form", "tape"], ["make", "healthy", "--form", "split3"]):
+            status, out, err = self.run_lab(*arguments)
+            self.assertEqual((status, out, err.count("\n")), (1, "", 1), err)
+            self.assertTrue(err.startswith("lab: error: "), err)
+
+    def test_sources_are_debians_alone(self):
+        for line in apt.sources().splitlines():
+            self.assertRegex(line, r"^deb \[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg\] http://deb\.debian\.org/")
+
+
+class StyleTest(unittest.TestCase):
+    def test_files_stay_readable(self):
+        for path in [LAB / "lab", *LAB.glob("**/*.py"), *LAB.glob("cases/**/*.[ch]")]:
+            self.assertLess(len(path.read_text().splitlines()), 400, path)
+
+
+if __name__ == "__main__":
+    unittest.main()
