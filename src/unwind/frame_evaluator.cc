@@ -1,0 +1,168 @@
+#include "unwind/frame_evaluator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace inquest::unwind {
+
+namespace {
+
+constexpr int kMaxEntryDepth = 8;
+
+// DW_OP_reg0..31, DW_OP_regx: what DW_OP_entry_value is asked for; nothing for anything else.
+std::optional<unsigned> single_register(Bytes expression) {
+  Cursor cursor(expression);
+  uint8_t op = cursor.u8();
+  uint64_t number = op - 0x50u;
+  if (op == 0x90) number = cursor.uleb();
+  else if (op < 0x50 || op > 0x6f) return std::nullopt;
+  if (!cursor.ok() || !cursor.at_end() || number >= arch::kRegisterCount) return std::nullopt;
+  return unsigned(number);
+}
+
+}  // namespace
+
+FrameEvaluator::FrameEvaluator(CallValues& values, size_t frame, bool before_call, int depth)
+    : values_(values), frame_(frame), before_call_(before_call), depth_(depth),
+      file_(values.program().file_at(values.stack().frames[frame].lookup())) {}
+
+void FrameEvaluator::note(unsigned width, const std::string& how) {
+  width_ = std::min(width_, width);
+  if (how.empty() || how_.find(how) != how_.npos) return;
+  how_ += (how_.empty() ? "" : ", ") + how;
+}
+
+Result<uint64_t> FrameEvaluator::reg(unsigned number) {
+  const Frame& frame = values_.stack().frames[frame_];
+  if (auto known = frame.registers.get(number)) return *known;
+  if (before_call_) {
+    if (auto kept = values_.at_call(frame_, number, depth_)) {
+      note(kept->width, kept->how);
+      by_code_ |= !kept->how.empty();
+      return kept->value;
+    }
+    if (auto value = from_own_code(number)) return *value;
+  }
+  return Error(ErrorCode::kNotFound, fmt::format("register {} is not known here", values_.program().arch().register_name(number)));
+}
+
+// What a register means in terms of entry registers, known by another path.
+std::optional<uint64_t> FrameEvaluator::of_entry(const EntryValue& value, const std::function<Result<uint64_t>(unsigned)>& entry) {
+  if (value.base == kConstantBase) {
+    note(value.width, "");
+    return uint64_t(value.offset);
+  }
+  if (value.base >= FlowState::kRegisters) return std::nullopt;
+  unsigned before = width_;
+  auto base = entry(value.base);
+  if (!base.ok()) return std::nullopt;
+  uint64_t sum = *base + uint64_t(value.offset);
+  note(value.width, "");
+  if (!value.loaded) return sum;
+  if (width_ < value.width || before < 8 || !values_.is_user_pt_regs(VirtualAddress(sum), value.width)) return std::nullopt;
+  note(value.width, "from the user's registers");
+  by_code_ = true;
+  return values_.program().memory().read_unsigned(VirtualAddress(sum), value.width).maybe();
+}
+
+// What the function's own instructions put into a register before the call, from what it was given itself.
+std::optional<uint64_t> FrameEvaluator::from_own_code(unsigned number) {
+  const EntryFlow* flow = depth_ < kMaxEntryDepth && number < FlowState::kRegisters ? values_.flow(frame_) : nullptr;
+  if (!flow) return std::nullopt;
+  const EntryValue& value = flow->state().registers[number];
+  VirtualAddress cfa = values_.stack().frames[frame_].cfa;
+  std::optional<uint64_t> result;
+  depth_++;
+  if (value.is(kCfaBase) && !cfa.is_null()) result = cfa.value + uint64_t(value.offset);
+  else result = of_entry(value, [this](unsigned given) { return entry_register(given); });
+  depth_--;
+  by_code_ |= result.has_value();
+  return result;
+}
+
+std::optional<uint64_t> FrameEvaluator::from_caller(unsigned number) {
+  const TailPath* way = depth_ < kMaxEntryDepth && number < FlowState::kRegisters ? values_.way_into(frame_) : nullptr;
+  if (!way || !way->registers[number].known()) return std::nullopt;
+  auto site = values_.call_site(frame_ + 1);
+  FrameEvaluator caller(values_, frame_ + 1, true, depth_ + 1);
+  bool by_site = false;
+  auto at_call = [&](unsigned reg) -> Result<uint64_t> {
+    for (const auto& parameter : site ? site->parameters : std::vector<debuginfo::CallSite::Parameter>()) {
+      if (parameter.reg != reg) continue;
+      caller.set_unit(parameter.value.unit_offset);
+      auto value = debuginfo::evaluate_value(parameter.value, caller.context());
+      by_site = value.ok() && caller.misplaced().empty() && caller.width() == 8;
+      if (by_site) return value;
+      caller.forget_notes();
+    }
+    return caller.reg(reg);
+  };
+  auto value = of_entry(way->registers[number], at_call);
+  if (!value) return std::nullopt;
+  by_code_ |= !by_site || caller.by_code() || !way->through.empty();
+  note(caller.width(), caller.how());
+  note(caller.width(), "entry value through the caller" + (way->through.empty() ? "" : " and " + way->through));
+  return value;
+}
+
+Result<uint64_t> FrameEvaluator::entry_register(unsigned number) {
+  if (auto value = from_caller(number)) return *value;
+  if (auto kept = values_.at_entry(frame_, number, depth_)) {
+    note(kept->width, kept->how);
+    by_code_ = true;
+    return kept->value;
+  }
+  return Error(ErrorCode::kNotFound, fmt::format("the value of {} at entry is not known any more", values_.program().arch().register_name(number)));
+}
+
+Result<uint64_t> FrameEvaluator::entry_value(Bytes expression) {
+  if (auto number = single_register(expression)) return entry_register(*number);
+  return Error(ErrorCode::kUnsupported, "an entry value of more than a register");
+}
+
+uint64_t FrameEvaluator::to_runtime(uint64_t file_address) {
+  if (!file_ || !file_->debug_file()) return file_address;
+  for (const auto& place : file_->debug_file()->section_places())
+    if (place.name.starts_with(".data..percpu") && file_address >= place.address && file_address - place.address < place.size)
+      misplaced_ = "a per-CPU variable";
+  auto runtime = file_->to_runtime(file_address);
+  if (!runtime) misplaced_ = fmt::format("file address {:#x} is not in memory", file_address);
+  return runtime ? runtime->value : file_address;
+}
+
+Result<uint64_t> FrameEvaluator::frame_base() {
+  if (!frame_base_) return Error(ErrorCode::kNotFound, "no frame base");
+  debuginfo::EvaluationContext inner = context();
+  inner.frame_base = {};
+  TRY(auto location, debuginfo::evaluate(*frame_base_, inner));
+  if (location.size() != 1) return Error(ErrorCode::kUnsupported, "a frame base in pieces");
+  if (location[0].kind == debuginfo::Piece::Kind::kRegister) return reg(unsigned(location[0].value));
+  return location[0].value;
+}
+
+debuginfo::EvaluationContext FrameEvaluator::context() {
+  debuginfo::EvaluationContext context;
+  const object::Program& program = values_.program();
+  context.reg = [this](unsigned number) { return reg(number); };
+  context.memory = [this, &program](VirtualAddress at, unsigned size) -> Result<uint64_t> {
+    if (width_ < 8) return Error(ErrorCode::kNotFound, "only the low bytes of a pointer are known");
+    return program.memory().read_unsigned(at, size);
+  };
+  context.cfa = [this]() -> Result<uint64_t> {
+    VirtualAddress cfa = values_.stack().frames[frame_].cfa;
+    if (cfa.is_null()) return Error(ErrorCode::kNotFound, "the frame's CFA is not known");
+    return cfa.value;
+  };
+  context.frame_base = [this] { return frame_base(); };
+  context.entry_value = [this](Bytes expression) { return entry_value(expression); };
+  context.indexed_address = [this](uint64_t index) -> Result<uint64_t> {
+    if (!file_ || !file_->debug_file()) return Error(ErrorCode::kNotFound, "no debuginfo");
+    TRY(uint64_t address, file_->debug_file()->indexed_address(unit_offset_, index));
+    return to_runtime(address);
+  };
+  context.to_runtime = [this](uint64_t file_address) { return to_runtime(file_address); };
+  return context;
+}
+
+}  // namespace inquest::unwind
