@@ -1,0 +1,275 @@
+// The archive over tiny repositories built here through libgit2: added in steps, killed, damaged, asked.
+#include "records/archive.h"
+
+#include <git2.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "records/git_source.h"
+#include "records/trailers.h"
+
+namespace inquest::records {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder that goes when the test does.
+struct TemporaryFolder {
+  TemporaryFolder() {
+    static int count = 0;
+    path = (fs::temp_directory_path() / ("records_test." + std::to_string(getpid()) + "." + std::to_string(count++))).string();
+    fs::create_directories(path);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  std::string path;
+};
+
+// A bare repository to which commits of one file are added.
+class Repository {
+ public:
+  explicit Repository(const std::string& path) {
+    git_libgit2_init();
+    EXPECT_EQ(git_repository_init(&repository_, path.c_str(), 1), 0);
+  }
+  ~Repository() { git_repository_free(repository_); }
+
+  // Commits `content` as the whole tree's file `name`; returns the blob.
+  std::string add(const std::string& name, const std::string& content, int64_t date, const std::string& message = "m") {
+    git_oid blob, tree_id, commit_id, parent_id;
+    git_treebuilder* builder = nullptr;
+    git_tree* tree = nullptr;
+    git_commit* parent = nullptr;
+    git_signature* who = nullptr;
+    EXPECT_EQ(git_blob_create_from_buffer(&blob, repository_, content.data(), content.size()), 0);
+    git_treebuilder_new(&builder, repository_, nullptr);
+    git_treebuilder_insert(nullptr, builder, name.c_str(), &blob, GIT_FILEMODE_BLOB);
+    git_treebuilder_write(&tree_id, builder);
+    git_tree_lookup(&tree, repository_, &tree_id);
+    if (git_reference_name_to_id(&parent_id, repository_, "HEAD") == 0) git_commit_lookup(&parent, repository_, &parent_id);
+    git_signature_new(&who, "A", "a@b", date, 0);
+    const git_commit* parents[] = {parent};
+    EXPECT_EQ(git_commit_create(&commit_id, repository_, "HEAD", who, who, nullptr, message.c_str(), tree, parent != nullptr ? 1 : 0, parents), 0);
+    git_signature_free(who);
+    git_commit_free(parent);
+    git_tree_free(tree);
+    git_treebuilder_free(builder);
+    last_ = commit_id;
+    char hex[GIT_OID_HEXSZ + 1];
+    git_oid_tostr(hex, sizeof hex, &blob);
+    return hex;
+  }
+  std::string last() const {
+    char hex[GIT_OID_HEXSZ + 1];
+    return git_oid_tostr(hex, sizeof hex, &last_);
+  }
+  void tag(const std::string& name) {
+    git_object* object = nullptr;
+    git_oid out;
+    git_object_lookup(&object, repository_, &last_, GIT_OBJECT_COMMIT);
+    EXPECT_EQ(git_tag_create_lightweight(&out, repository_, name.c_str(), object, 0), 0);
+    git_object_free(object);
+  }
+
+ private:
+  git_repository* repository_ = nullptr;
+  git_oid last_{};
+};
+
+std::string mail(const std::string& id, const std::string& subject, const std::string& body, const std::string& reference = "") {
+  return "From: A <a@b.c>\nSubject: " + subject + "\nMessage-ID: <" + id + ">\n" + (reference.empty() ? "" : "References: <" + reference + ">\n") +
+         "Date: Tue, 9 Jun 2020 12:00:00 +0000\n\n" + body;
+}
+
+constexpr int64_t kJune = 1591700000;
+
+const std::string kLog =
+    "WARNING: CPU: 5 PID: 31004 at lib/radix-tree.c:784 delete_node+0x84/0x1f0\nCPU: 5 PID: 3 Comm: kworker/u16:2 Not tainted 4.14.99-zadara02 #1\n"
+    "Workqueue: nfsd4_callbacks nfsd4_run_cb_work [nfsd]\nRIP: 0010:delete_node+0x84/0x1f0\nRSP: 0018:ffffb5c9c4c8bd90 EFLAGS: 00010286\nCall Trace:\n"
+    " __radix_tree_delete+0x73/0xc0\n idr_remove+0xe/0x10\n nfs4_put_stid+0x3e/0xa0 [nfsd]\n nfsd4_cb_recall_release+0x15/0x20 [nfsd]\n nfsd4_run_cb_work+0xa9/0xf0 [nfsd]\n"
+    " process_one_work+0x14b/0x410\n worker_thread+0x4b/0x460\n";
+
+const std::string kDiff =
+    "---\ndiff --git a/fs/nfsd/nfs4callback.c b/fs/nfsd/nfs4callback.c\n--- a/fs/nfsd/nfs4callback.c\n+++ b/fs/nfsd/nfs4callback.c\n"
+    "@@ -10,5 +10,6 @@ static void nfsd4_run_cb_work(struct work_struct *work)\n {\n \tstruct nfs4_client *clp;\n+\tnfsd41_cb_inflight_begin(clp);\n \tif (x)\n \t\treturn;\n }\n";
+
+void fill(Repository& repository) {
+  repository.add("m", mail("report@x", "nfsd: radix tree warning", "We hit this:\n\n" + kLog), kJune);
+  repository.add("m", mail("other@x", "xfs: something else", "WARNING: CPU: 1 PID: 1 at fs/xfs/a.c:1 xfs_a+0x1/0x2\n xfs_a+0x1/0x2\n xfs_b+0x1/0x2\n"), kJune + 1);
+  repository.add("m", mail("fix-v1@x", "[PATCH] nfsd: Fix races between nfsd4_cb_release() and shutdown", "It races.\n\nFixes: 0123456789ab (\"x: y\")\n" + kDiff), kJune + 2);
+  repository.add("m", mail("fix-v2@x", "[PATCH v2] nfsd: Fix races between nfsd4_cb_release() and shutdown", "It races.\n" + kDiff), kJune + 3);
+  repository.add("m", mail("weak@x", "[PATCH] nfsd: Don't release the slot unless held", "Slot.\n" + kDiff), kJune + 4);
+  repository.add("m", mail("answer@x", "Re: nfsd: radix tree warning",
+                           "We tested \"nfsd\" with commit 2bbfed98a4d8 (\"nfsd: Fix races between nfsd4_cb_release() and shutdown\") and it no longer happens.\n", "report@x"), kJune + 5);
+}
+
+TEST(Archive, AddsInStepsAndRepeatsNothing) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  fill(repository);
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive.ok()) << archive.error().message();
+  uint64_t seen = 0;
+  Result<AddReport> report = archive->add_mail(folder.path + "/inbox", [&](uint64_t done, uint64_t total) { seen = done; return total == 6; });
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_EQ(report->added, 6u);
+  EXPECT_EQ(seen, 6u);
+  EXPECT_EQ(archive->add_mail(folder.path + "/inbox")->added, 0u);
+  repository.add("m", mail("late@x", "Re: nfsd: radix tree warning", "And later.\n", "answer@x"), kJune + 6);
+  repository.add("d", "gone", kJune + 7);  // public-inbox marks a deletion so
+  repository.add("m", mail("late@x", "Re: again", "Cross-posted.\n"), kJune + 8);
+  report = archive->add_mail(folder.path + "/inbox");
+  EXPECT_EQ(report->added, 1u);
+  EXPECT_EQ(report->known, 1u);
+  EXPECT_EQ(report->without, 1u);
+  EXPECT_EQ(archive->counts()->messages, 7u);
+  EXPECT_EQ(archive->find("late@x")->thread, archive->find("report@x")->thread);
+  EXPECT_EQ(archive->text(archive->find("late@x")->id).value_or(""), "And later.\n");
+}
+
+TEST(Archive, ThreadsMeetWhenTheMiddleArrivesLast) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  repository.add("m", mail("c@x", "Re: t", "c\n", "b@x"), kJune);
+  repository.add("m", mail("a@x", "t", "a\n"), kJune);
+  repository.add("m", mail("b@x", "Re: t", "b\n", "a@x"), kJune);
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive->add_mail(folder.path + "/inbox").ok());
+  EXPECT_EQ(archive->find("a@x")->thread, archive->find("c@x")->thread);
+  EXPECT_EQ(archive->counts()->threads, 1u);
+}
+
+TEST(Archive, FindsTheReportAndTheFixWithReasons) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  fill(repository);
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive->add_mail(folder.path + "/inbox").ok());
+  Query query = query_from_text(kLog);
+  std::vector<Similar> similar = archive->similar(query).value_or({});
+  ASSERT_FALSE(similar.empty());
+  EXPECT_EQ(similar[0].head.name, "report@x");
+  EXPECT_TRUE(similar[0].by_signature);
+  EXPECT_GT(similar[0].score, 0.8);
+  std::vector<Fix> fixes = archive->candidate_fixes(query).value_or({});
+  ASSERT_GE(fixes.size(), 2u);
+  EXPECT_EQ(fixes[0].head.name, "fix-v2@x");  // the last version stands for both
+  EXPECT_EQ(fixes[0].versions.size(), 2u);
+  ASSERT_EQ(fixes[0].opinions.size(), 1u);
+  EXPECT_EQ(fixes[0].opinions[0].stance, int(Stance::kTested));
+  EXPECT_LT(fixes[0].confidence, 0.9);
+  double sum = 0;
+  for (const ScorePart& part : fixes[0].parts) sum += part.value * part.worth;
+  EXPECT_NEAR(sum, fixes[0].score, 1e-9);
+  EXPECT_EQ(archive->marks(fixes[0].head.id)->size(), 1u);
+  EXPECT_EQ(archive->search("nfs4_put_stid")->front().head.name, "report@x");
+}
+
+TEST(Archive, AnExcludedThreadIsInNoAnswer) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  fill(repository);
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive->add_mail(folder.path + "/inbox").ok());
+  Query query = query_from_text(kLog);
+  query.exclude_thread = "answer@x";
+  for (const Similar& s : archive->similar(query, 10, true).value_or({})) EXPECT_NE(s.head.name, "report@x");
+  for (const Fix& f : archive->candidate_fixes(query).value_or({})) EXPECT_TRUE(f.opinions.empty());
+}
+
+TEST(Archive, KernelHistoryGivesTagsAndUpstreamCommits) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/linux");
+  std::string before = "static void nfsd4_run_cb_work(struct work_struct *work)\n{\n\tint a;\n\tint b;\n\tint c;\n\n\treturn;\n}\n";
+  std::string after = before;
+  after.replace(after.find("\treturn"), 0, "\tnfsd41_cb_inflight_begin(clp);\n");
+  repository.add("nfs4callback.c", before, kJune, "start");
+  repository.tag("v5.4");
+  repository.add("nfs4callback.c", after, kJune + 10, "nfsd: Fix races between nfsd4_cb_release() and shutdown\n\nBody.\n");
+  std::string fix = repository.last();
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive->add_git(folder.path + "/linux").ok());
+  EXPECT_EQ(archive->counts()->commits, 2u);
+  std::vector<Fix> fixes = archive->candidate_fixes(query_from_text(kLog)).value_or({});
+  ASSERT_FALSE(fixes.empty());
+  EXPECT_EQ(fixes[0].commit, fix);
+  EXPECT_EQ(fixes[0].first_tag, "");  // in no release yet
+  repository.tag("v5.5-rc1");
+  ASSERT_TRUE(archive->add_git(folder.path + "/linux").ok());
+  EXPECT_EQ(archive->counts()->commits, 2u);
+  EXPECT_EQ(archive->candidate_fixes(query_from_text(kLog))->front().first_tag, "v5.5-rc1");
+  EXPECT_EQ(archive->find(fix.substr(0, 12))->name, fix);
+}
+
+TEST(Archive, ADamagedObjectCostsThatMessageOnly) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  repository.add("m", mail("a@x", "a", "a\n"), kJune);
+  std::string blob = repository.add("m", mail("b@x", "b", "b\n"), kJune);
+  repository.add("m", mail("c@x", "c", "c\n"), kJune);
+  fs::path object = folder.path + "/inbox/objects/" + blob.substr(0, 2) + "/" + blob.substr(2);
+  fs::permissions(object, fs::perms::owner_all);
+  std::ofstream(object, std::ios::binary) << "rubbish";
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  Result<AddReport> report = archive->add_mail(folder.path + "/inbox");
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->added, 2u);
+  EXPECT_EQ(report->damaged, 1u);
+  EXPECT_EQ(report->damage.size(), 1u);
+  EXPECT_FALSE(archive->add_mail(folder.path + "/nothing").ok());
+}
+
+TEST(Archive, ADamagedArchiveIsAnErrorNotACrash) {
+  TemporaryFolder folder;
+  std::ofstream(folder.path + "/archive.sqlite") << std::string(5000, 'x');
+  Result<Archive> archive = Archive::open(folder.path);
+  ASSERT_FALSE(archive.ok());
+  EXPECT_EQ(archive.error().code(), ErrorCode::kCorrupt);
+}
+
+// A child adds and is killed at a random moment, again and again; in the end everything is there once.
+TEST(Archive, KillsLoseAndRepeatNothing) {
+  TemporaryFolder folder;
+  Repository repository(folder.path + "/inbox");
+  constexpr int kMessages = 1200;
+  for (int i = 0; i < kMessages; i++) repository.add("m", mail(std::to_string(i) + "@x", "subject " + std::to_string(i), "word" + std::to_string(i) + "\n"), kJune + i);
+  for (int round = 0; round < 6; round++) {
+    pid_t child = fork();
+    if (child == 0) {
+      Result<Archive> archive = Archive::open(folder.path + "/archive");
+      if (archive.ok()) (void)archive->add_mail(folder.path + "/inbox", {}, 1).ok();
+      _exit(0);
+    }
+    usleep(useconds_t(20'000 + round * 60'000));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  ASSERT_TRUE(archive.ok());
+  Result<AddReport> report = archive->add_mail(folder.path + "/inbox");
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_EQ(report->known, 0u);
+  EXPECT_EQ(archive->counts()->messages, uint64_t(kMessages));
+  std::vector<Similar> hits = archive->search("word77 word78").value_or({});
+  EXPECT_EQ(hits.size(), 2u);
+}
+
+TEST(Epochs, AreFoundInOrder) {
+  TemporaryFolder folder;
+  for (const char* name : {"10.git", "2.git", "0.git", "all.git"}) Repository(folder.path + "/list/git/" + name).add("m", mail(std::string(name) + "@x", "s", "b\n"), kJune);
+  std::vector<std::string> epochs = mail_epochs(folder.path + "/list");
+  ASSERT_EQ(epochs.size(), 3u);
+  EXPECT_TRUE(epochs[2].ends_with("10.git"));
+  Result<Archive> archive = Archive::open(folder.path + "/archive");
+  EXPECT_EQ(archive->add_mail(folder.path + "/list")->added, 3u);
+}
+
+}  // namespace
+}  // namespace inquest::records

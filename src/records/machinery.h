@@ -1,0 +1,20 @@
+// Machinery: functions that stand in most stacks and cause no crash of their own: reporting, entry code, work and
+// thread loops, locks, allocators, the generic halves of system calls. Trimmed from the ends of a stack and weighed
+// down inside it. Pure; any thread.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "records/trace.h"
+
+namespace inquest::records {
+
+// 0 for pure machinery (dump_stack, do_syscall_64), 0.35 for generic layers that do have bugs of their own
+// (vfs_read, mutex_lock, kmem_cache_free), 1 for all others.
+double weight_of_function(std::string_view function);
+
+// The frames that may say something, innermost first, machinery of weight 0 left out.
+std::vector<TraceFrame> without_machinery(const std::vector<TraceFrame>& frames);
+
+}  // namespace inquest::records
