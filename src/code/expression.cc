@@ -1,0 +1,208 @@
+#include "code/expression.h"
+
+#include <fmt/format.h>
+
+namespace inquest::code {
+
+namespace {
+
+constexpr int kMaxDepth = 12;
+using Kind = Expression::Kind;
+
+std::shared_ptr<Expression> make(Kind kind, VirtualAddress at) {
+  auto e = std::make_shared<Expression>();
+  e->kind = kind;
+  e->at = at;
+  return e;
+}
+
+// The outermost member path that starts exactly at the offset of a deepest one: "private_list.next" -> "private_list".
+std::string outermost(const Type* object, const debuginfo::FoundMember& deepest) {
+  std::string best = deepest.path;
+  for (size_t dot = best.rfind('.'); dot != std::string::npos; dot = best.rfind('.')) {
+    std::string shorter = best.substr(0, dot);
+    auto found = debuginfo::find_member(object, shorter);
+    if (!found || found->member.bit_offset != deepest.member.bit_offset) break;
+    best = shorter;
+  }
+  return best;
+}
+
+TypeRef member_type(const Type* object, uint64_t offset, unsigned size) {
+  for (const auto& m : debuginfo::members_at(object, offset))
+    if (m.member.offset() == offset && m.member.type && m.member.type->size().value_or(0) == size) return {m.member.type, 0};
+  return {};
+}
+
+std::string text_at(const ExpressionRef& e, int depth);
+
+std::string place_text(const Place& place, bool address, unsigned size, int depth) {
+  const auto& base = place.base;
+  bool global = base->kind == Kind::kSymbol || base->kind == Kind::kPerCpu;
+  std::string object = global ? base->name : text_at(base, depth + 1);
+  bool plain = object.find_first_of(" *&+") == std::string::npos;
+  if (!plain && !global) object = "(" + object + ")";
+  std::string member;
+  if (address) member = place.member;
+  else
+    for (const auto& m : place.members)
+      if (m.member.offset() == uint64_t(place.offset) && m.member.type->size().value_or(size) == size) {
+        member = m.path;
+        break;
+      }
+  if (!address && member.empty() && !place.members.empty()) member = place.members.front().path;
+  if (!member.empty()) return fmt::format("{}{}{}{}", address ? "&" : "", object, global ? "." : "->", member);
+  if (address) return place.offset ? fmt::format("{}{}{:#x}", global ? "&" + object : object, place.offset < 0 ? " - " : " + ",
+                                                 uint64_t(place.offset < 0 ? -place.offset : place.offset))
+                                   : (global ? "&" + object : object);
+  if (global && place.offset == 0) return object;
+  if (place.offset == 0) return fmt::format("*{}", object);
+  return fmt::format("*({}{}{}{:#x})", global ? "&" : "", object, place.offset < 0 ? " - " : " + ", uint64_t(place.offset < 0 ? -place.offset : place.offset));
+}
+
+std::string text_at(const ExpressionRef& e, int depth) {
+  if (!e || depth > kMaxDepth) return "?";
+  switch (e->kind) {
+    case Kind::kUnknown: return "?";
+    case Kind::kConstant: return e->number < 4096 ? fmt::format("{}", e->number) : fmt::format("{:#x}", e->number);
+    case Kind::kSymbol: return (e->type && e->type.type->stripped()->kind() == TypeKind::kFunction ? "" : "&") + e->name;
+    case Kind::kVariable: return e->name;
+    case Kind::kEntry: return fmt::format("argument register {} at entry", e->name);
+    case Kind::kCall: return e->name + "()";
+    case Kind::kCurrent: return "current";
+    case Kind::kPerCpu: return "this_cpu_ptr(&" + e->name + ")";
+    case Kind::kBinary: return text_at(e->left, depth + 1) + " " + e->name + " " + text_at(e->right, depth + 1);
+    case Kind::kOffset: {
+      auto place = place_of(e);
+      return place ? place_text(*place, true, 0, depth) : "?";
+    }
+    case Kind::kLoad: {
+      auto place = place_of(e->left);
+      return place ? place_text(*place, false, e->size, depth) : "*" + text_at(e->left, depth + 1);
+    }
+  }
+  return "?";
+}
+
+bool same_at(const ExpressionRef& a, const ExpressionRef& b, int depth) {
+  if (a == b) return true;
+  if (!a || !b || depth > kMaxDepth) return false;
+  // An inlined function's parameter is the value it was given.
+  bool both = a->kind == Kind::kVariable && b->kind == Kind::kVariable && a->name == b->name && a->function == b->function;
+  if (!both && a->kind == Kind::kVariable && a->left && same_at(a->left, b, depth + 1)) return true;
+  if (!both && b->kind == Kind::kVariable && b->left && same_at(a, b->left, depth + 1)) return true;
+  if (a->kind != b->kind || a->number != b->number || a->offset != b->offset || a->name != b->name || a->function != b->function) return false;
+  if (a->kind == Kind::kUnknown) return false;
+  if (a->kind == Kind::kVariable) return true;
+  if (a->kind == Kind::kCall) return a->at == b->at;
+  if (a->kind == Kind::kEntry) return a->reg == b->reg;
+  if (a->kind == Kind::kLoad && (a->size != b->size || a->at != b->at)) return false;
+  bool left = (!a->left && !b->left) || same_at(a->left, b->left, depth + 1);
+  bool right = (!a->right && !b->right) || same_at(a->right, b->right, depth + 1);
+  return left && right;
+}
+
+}  // namespace
+
+TypeRef TypeRef::pointee() const {
+  if (!type) return {};
+  if (pointers > 0) return {type, pointers - 1};
+  const Type* to = type->pointee();
+  return {to, 0};
+}
+
+const Type* TypeRef::pointed_aggregate() const {
+  TypeRef to = pointee();
+  if (!to || to.pointers > 0) return nullptr;
+  const Type* t = to.type->stripped();
+  while (t && t->kind() == TypeKind::kArray && t->target()) t = t->target()->stripped();
+  return t && t->is_aggregate() ? t : nullptr;
+}
+
+std::string TypeRef::spell() const {
+  if (!type) return "?";
+  std::string s = debuginfo::spell(type);
+  for (int i = 0; i < pointers; i++) s += s.ends_with('*') ? "*" : " *";
+  return s;
+}
+
+ExpressionRef constant(uint64_t number, VirtualAddress at) {
+  auto e = make(Kind::kConstant, at);
+  e->number = number;
+  return e;
+}
+
+ExpressionRef symbol(std::string name, uint64_t address, TypeRef type, VirtualAddress at) {
+  auto e = make(Kind::kSymbol, at);
+  e->name = std::move(name);
+  e->number = address;
+  e->type = type;
+  return e;
+}
+
+ExpressionRef offset_of(ExpressionRef base, int64_t offset, VirtualAddress at) {
+  if (!known(base)) return make(Kind::kUnknown, at);
+  if (offset == 0) return base;
+  if (base->kind == Kind::kConstant) return constant(base->number + uint64_t(offset), at);
+  if (base->kind == Kind::kOffset) return offset_of(base->left, base->offset + offset, at);
+  auto e = make(Kind::kOffset, at);
+  e->left = base;
+  e->offset = offset;
+  if (const Type* object = base->type.pointed_aggregate(); object && offset >= 0)
+    for (const auto& deepest : debuginfo::members_at(object, uint64_t(offset)))
+      if (deepest.member.offset() == uint64_t(offset)) {
+        if (auto found = debuginfo::find_member(object, outermost(object, deepest))) e->type = {found->member.type, 1};
+        break;
+      }
+  return e;
+}
+
+ExpressionRef load(ExpressionRef address, unsigned size, VirtualAddress at) {
+  auto e = make(Kind::kLoad, at);
+  e->left = address;
+  e->size = size;
+  if (!known(address)) return make(Kind::kUnknown, at);
+  if (auto place = place_of(address); place && place->object && place->offset >= 0) e->type = member_type(place->object, uint64_t(place->offset), size);
+  if (!e->type) {
+    TypeRef to = address->type.pointee();
+    if (to && (to.pointers > 0 || to.type->size().value_or(0) == size)) e->type = to;
+  }
+  return e;
+}
+
+bool same(const ExpressionRef& a, const ExpressionRef& b) { return same_at(a, b, 0); }
+std::string text(const ExpressionRef& e) { return text_at(e, 0); }
+
+std::optional<Place> place_of(const ExpressionRef& address) {
+  if (!known(address)) return std::nullopt;
+  Place place;
+  place.base = address->kind == Kind::kOffset ? address->left : address;
+  place.offset = address->kind == Kind::kOffset ? address->offset : 0;
+  place.object = place.base->type.pointed_aggregate();
+  if (place.object && place.offset >= 0) {
+    place.members = debuginfo::members_at(place.object, uint64_t(place.offset));
+    for (const auto& m : place.members)
+      if (m.member.offset() == uint64_t(place.offset)) {
+        place.member = outermost(place.object, m);
+        break;
+      }
+  }
+  return place;
+}
+
+ExpressionRef loaded_from(const ExpressionRef& e) {
+  ExpressionRef at = e;
+  for (int i = 0; at && at->kind == Kind::kVariable && i < kMaxDepth; i++) at = at->left;
+  return at && at->kind == Kind::kLoad ? at->left : nullptr;
+}
+
+ExpressionRef root_of(const ExpressionRef& e) {
+  ExpressionRef at = e;
+  for (int i = 0; at && i < kMaxDepth; i++) {
+    if (at->kind != Kind::kOffset && at->kind != Kind::kLoad) break;
+    at = at->left;
+  }
+  return at;
+}
+
+}  // namespace inquest::code

@@ -1,0 +1,150 @@
+#include "code/function_code.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace inquest::code {
+
+namespace {
+
+// GCC moves unlikely paths to a symbol of their own: "delete_node.cold", in older releases "delete_node.cold.12".
+std::string without_cold(const std::string& name) {
+  size_t at = name.find(".cold");
+  return at == std::string::npos ? name : name.substr(0, at);
+}
+
+struct Extent {
+  VirtualAddress start;
+  uint64_t size = 0;
+};
+
+// The two parts may be static functions that share their names with others: the nearest of that name wins.
+std::optional<Extent> sibling(const object::Program& program, const object::LoadedFile* file, const std::string& name, VirtualAddress near) {
+  std::optional<Extent> best;
+  uint64_t best_distance = ~uint64_t{0};
+  for (const auto& s : program.symbols_in(*file, name)) {
+    if (!s.size) continue;
+    uint64_t distance = s.address > near ? s.address - near : near - s.address;
+    if (distance < best_distance) {
+      best = Extent{s.address, s.size};
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const FunctionCode>> FunctionCode::at(const object::Program& program, VirtualAddress pc) {
+  auto symbol = program.symbol_at(pc);
+  if (!symbol || !symbol->symbol.size || !program.is_text(pc))
+    return Error(ErrorCode::kNotFound, fmt::format("{:#x} is in no known function", pc.value));
+  auto code = std::make_shared<FunctionCode>();
+  code->program_ = &program;
+  code->name_ = without_cold(symbol->symbol.name);
+  std::vector<Extent> extents = {{symbol->symbol.address, symbol->symbol.size}};
+  bool in_cold = code->name_ != symbol->symbol.name;
+  auto other = sibling(program, symbol->symbol.file, in_cold ? code->name_ : code->name_ + ".cold", symbol->symbol.address);
+  if (other) extents.push_back(*other);
+  if (in_cold && other) std::swap(extents[0], extents[1]);
+  code->entry_ = extents[0].start;
+  arch::Decoder decoder(program.arch().id);
+  for (const Extent& extent : extents) {
+    if (extent.size > kMaxFunctionBytes) return Error(ErrorCode::kLimit, fmt::format("{} is larger than {} bytes", code->name_, kMaxFunctionBytes));
+    auto bytes = program.code_bytes(extent.start, extent.size);
+    if (bytes.size() < extent.size) return Error(ErrorCode::kUnreadable, fmt::format("the code of {} is not in the dump", code->name_));
+    for (auto& i : decoder.decode_all(bytes, extent.start)) code->instructions_.push_back(std::move(i));
+  }
+  for (size_t i = 0; i < code->instructions_.size(); i++) code->by_address_.emplace(code->instructions_[i].address.value, i);
+  code->find_blocks();
+  return std::shared_ptr<const FunctionCode>(code);
+}
+
+std::optional<size_t> FunctionCode::index_of(VirtualAddress pc) const {
+  auto it = by_address_.find(pc.value);
+  if (it == by_address_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::optional<size_t> FunctionCode::index_before(VirtualAddress pc) const {
+  auto it = by_address_.lower_bound(pc.value);
+  if (it == by_address_.begin()) return std::nullopt;
+  --it;
+  const auto& i = instructions_[it->second];
+  if (i.address + i.size != pc) return std::nullopt;
+  return it->second;
+}
+
+void FunctionCode::find_blocks() {
+  std::set<size_t> leaders = {0};
+  size_t count = instructions_.size();
+  for (size_t i = 0; i < count; i++) {
+    const auto& insn = instructions_[i];
+    bool jumps = insn.operation == arch::Operation::kJump || insn.operation == arch::Operation::kBranch;
+    if (jumps && insn.target)
+      if (auto t = index_of(*insn.target)) leaders.insert(*t);
+    bool gap = i + 1 < count && instructions_[i + 1].address != insn.address + insn.size;
+    if ((jumps || insn.ends_block() || gap) && i + 1 < count) leaders.insert(i + 1);
+  }
+  block_of_.assign(count, 0);
+  std::vector<size_t> starts(leaders.begin(), leaders.end());
+  for (size_t b = 0; b < starts.size() && count; b++) {
+    Block block;
+    block.first = starts[b];
+    block.last = (b + 1 < starts.size() ? starts[b + 1] : count) - 1;
+    for (size_t i = block.first; i <= block.last; i++) block_of_[i] = b;
+    blocks_.push_back(block);
+  }
+  for (size_t b = 0; b < blocks_.size(); b++) {
+    const auto& last = instructions_[blocks_[b].last];
+    auto link = [&](size_t to) {
+      blocks_[b].successors.push_back(to);
+      blocks_[to].predecessors.push_back(b);
+    };
+    bool jumps = last.operation == arch::Operation::kJump || last.operation == arch::Operation::kBranch;
+    if (jumps && last.target)
+      if (auto t = index_of(*last.target)) link(block_of_[*t]);
+    // A WARN's trap comes back: the handler steps over it. So a trap falls through.
+    bool falls = !last.ends_block() || last.operation == arch::Operation::kTrap;
+    if (falls && b + 1 < blocks_.size() && instructions_[blocks_[b].last + 1].address == last.address + last.size) link(b + 1);
+  }
+}
+
+const std::vector<NamedRegister>& FunctionCode::named_at(size_t index) const {
+  auto [it, fresh] = named_.try_emplace(index);
+  if (!fresh) return it->second;
+  VirtualAddress pc = instructions_[index].address;
+  const auto* file = program_->file_at(pc);
+  const auto* debug = file ? file->debug_file() : nullptr;
+  auto at = debug ? file->to_file(pc) : std::nullopt;
+  if (!at) return it->second;
+  auto scopes = debug->scopes_at(*at);
+  if (!scopes.ok()) return it->second;
+  for (size_t depth = 0; depth < scopes->functions.size(); depth++) {
+    const auto& f = scopes->functions[depth];
+    for (const auto& v : f.variables) {
+      if (!v.location || !v.type) continue;
+      auto relation = debuginfo::register_relation(*v.location);
+      if (!relation || relation->in_memory) continue;
+      it->second.push_back({relation->reg, relation->offset, std::string(v.name), std::string(f.name), v.type, v.parameter, depth});
+    }
+  }
+  return it->second;
+}
+
+std::vector<object::SourceFrame> FunctionCode::source_of(size_t index) const { return program_->source_at(instructions_[index].address); }
+
+std::string FunctionCode::target_name(const arch::Instruction& insn, std::optional<unsigned>* thunk) const {
+  if (!insn.target) return "";
+  auto s = program_->symbol_at(*insn.target);
+  if (!s || s->offset) return "";
+  if (auto reg = arch::thunk_register(s->symbol.name)) {
+    if (thunk) *thunk = *reg;
+    return "";
+  }
+  return s->symbol.name;
+}
+
+}  // namespace inquest::code
