@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry::causes {
+
+std::string source_text(const std::vector<scene::SourceRef>& source) {
+  std::string text;
+  for (const auto& s : source) {
+    if (!text.empty()) text += ", inlined in ";
+    text += s.function;
+    if (s.line) text += fmt::format(" ({}:{})", s.file, s.line);
+  }
+  return text;
+}
+
+std::string headline(const scene::EventView& event) {
+  const auto& e = event.event;
+  return e.header.empty() ? e.title : e.header;
+}
+
+std::string add_event(Dossier& dossier, const scene::EventView& event) {
+  const auto& e = event.event;
+  std::string where = !event.source.empty() ? source_text(event.source) : e.function.empty() ? "" : e.function;
+  std::string claim = fmt::format("{}{}: {}", event.id, e.time ? fmt::format(" at {:.6f} s", *e.time) : "", headline(event));
+  if (e.cpu) claim += fmt::format(", CPU {}", *e.cpu);
+  if (e.pid) claim += fmt::format(", pid {} ({})", *e.pid, e.comm);
+  if (!where.empty()) claim += ", in " + where;
+  if (event.condition) claim += fmt::format("; it found {}", event.condition->text);
+  std::vector<std::pair<std::string, std::string>> values = {{"event", event.id}};
+  if (e.fault_address) values.push_back({"fault_address", hex(*e.fault_address)});
+  if (event.condition) {
+    values.push_back({"condition", event.condition->text});
+    values.push_back({"condition_line", fmt::format("{}:{}", event.condition->file, event.condition->line)});
+  }
+  return dossier.add(Origin::kLog, claim, "event " + event.id, values);
+}
+
+std::string add_gap(Dossier& dossier, const Observations& seen) {
+  if (!seen.gap_milliseconds) return "";
+  return dossier.add(Origin::kLog, fmt::format("{} came {:.3f} ms before {}", seen.warning->id, *seen.gap_milliseconds, seen.fatal->id), "events",
+                     {{"milliseconds", fmt::format("{:.3f}", *seen.gap_milliseconds)}});
+}
+
+std::string add_link(Dossier& dossier, const Link& link, const scene::EventView& to) {
+  std::string meaning = link.meaning.empty() ? "" : fmt::format(" ({})", link.meaning);
+  std::string plus = link.plus ? fmt::format(" + {:#x}", link.plus) : "";
+  std::string what = fmt::format("the {} of {}, {}, equals {}{} of {}{}", link.to_what, to.id, hex(link.value), link.from_register, plus, link.from_event, meaning);
+  return dossier.add(Origin::kRegister, what, fmt::format("why {} {}", link.from_register, link.from_event),
+                     {{"value", hex(link.value)}, {"register", link.from_register}, {"event", link.from_event}, {"plus", fmt::format("{}", link.plus)}, {"equals", link.to_what + " of " + to.id}});
+}
+
+std::string add_caller(Dossier& dossier, const Observations& seen) {
+  if (!seen.caller) return "";
+  std::string claim = fmt::format("the jump came from {}", seen.caller->symbol.empty() ? hex(seen.caller->address)
+                                                                                     : fmt::format("{}+{:#x}", seen.caller->symbol, seen.caller->offset));
+  std::vector<std::pair<std::string, std::string>> values = {{"return_address", hex(seen.caller->address)}, {"found_by", seen.caller_how}};
+  std::string command = "bt -l";
+  if (seen.call) {
+    claim += fmt::format(": the call `{}`{}", seen.call->instruction, seen.call->source.empty() ? "" : " at " + source_text(seen.call->source));
+    if (!seen.call->target_text.empty()) claim += fmt::format(", which calls {}", seen.call->target_text);
+    values.push_back({"call", hex(seen.call->pc)});
+    values.push_back({"calls", seen.call->target_text});
+    if (!seen.call->source.empty()) values.push_back({"line", fmt::format("{}:{}", seen.call->source.front().file, seen.call->source.front().line)});
+    command = "dis -lx " + bare_hex(seen.call->pc);
+  }
+  return dossier.add(Origin::kStack, claim, command, values);
+}
+
+}  // namespace inquest::inquiry::causes

@@ -1,0 +1,82 @@
+// A NULL pointer was dereferenced: the fault address is the offset of a member, and the base register held 0.
+#include <fmt/format.h>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry::causes {
+
+namespace {
+
+// The first page is never mapped (mmap_min_addr); a member farther out is still in a NULL object if the instruction says so.
+constexpr uint64_t kFirstPage = 4096, kFarthest = 1 << 20;
+
+std::string member_words(const scene::TouchView& t, const std::vector<scene::MemberView>& members) {
+  if (t.object.empty()) return fmt::format("offset {:#x} of what it should point at", t.displacement);
+  std::string names;
+  for (const auto& m : members) names += (names.empty() ? "" : " or ") + m.path;
+  return fmt::format("{} of {} (offset {:#x})", names.empty() ? "no member known" : names, t.object, t.displacement);
+}
+
+}  // namespace
+
+Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
+  if (!seen.fatal || !seen.fatal->event.fault_address || seen.jumped_to) return {};
+  const auto& event = *seen.fatal;
+  uint64_t fault = *event.event.fault_address;
+  bool null_base = event.touch && event.touch->base_value == uint64_t{0};
+  if (fault >= kFirstPage && !(null_base && fault < kFarthest)) return {};
+  if (event.touch && event.touch->base_value && *event.touch->base_value + uint64_t(event.touch->displacement) != fault && event.touch->object.empty()) null_base = false;
+
+  Verdict v;
+  v.cause = "null-dereference";
+  v.confidence = 0.6;
+  v.evidence.push_back(add_event(dossier, event));
+  v.guilty = guilty_of(event.frames);
+  if (!event.source.empty()) {
+    for (const auto& s : event.source)
+      if (!is_machinery(s.function, s.file)) {
+        v.guilty = {s.function, s.file, event.event.function_module, s.line};
+        break;
+      }
+  }
+  std::string what = fmt::format("offset {:#x} of a NULL pointer", fault);
+  if (event.touch) {
+    const auto& t = *event.touch;
+    auto members = t.object.empty() ? std::vector<scene::MemberView>{} : scene.members_at(t.object, uint64_t(t.displacement));
+    v.evidence.push_back(dossier.add(Origin::kCode, fmt::format("the faulting instruction `{}` {} {}{}", t.instruction, t.writes ? "writes" : "reads",
+                                                                t.text.empty() ? fmt::format("{:#x}(%{})", t.displacement, t.base_register) : t.text,
+                                                                event.source.empty() ? "" : " at " + source_text(event.source)),
+                                     "dis -lx " + bare_hex(t.pc), {{"instruction", t.instruction}, {"expression", t.text}}));
+    if (null_base) {
+      v.confidence = 0.8;
+      v.evidence.push_back(dossier.add(Origin::kRegister, fmt::format("its base {} holds 0{}{}", t.base_register, t.base_text.empty() ? "" : ": it is " + t.base_text,
+                                                                      t.base_type.empty() ? "" : fmt::format(" (`{}`)", t.base_type)),
+                                       fmt::format("why {} {}", t.base_register, event.id), {{"register", t.base_register}, {"variable", t.base_variable}, {"expression", t.base_text}}));
+    }
+    if (null_base && !t.object.empty()) {
+      v.confidence = 0.9;
+      what = member_words(t, members);
+      std::string type = t.object.substr(t.object.find(' ') + 1);
+      v.object.type = t.object;
+      v.object.address = hex(0);
+      if (!members.empty()) v.object.member = members.front().path;
+      for (const auto& m : members) v.object.members.push_back(m.path);
+      v.evidence.push_back(dossier.add(Origin::kType, fmt::format("the fault address {} is {}", hex(fault), what),
+                                       fmt::format("struct {}{} -xo", type, v.object.member.empty() ? "" : "." + v.object.member.substr(0, v.object.member.find_first_of(".["))),
+                                       {{"type", t.object}, {"offset", hex(uint64_t(t.displacement))}, {"member", v.object.member}}));
+      if (!t.base_variable.empty() || !t.origin_text.empty()) v.confidence = 0.95;
+    }
+    std::string pointer = !t.base_text.empty() ? t.base_text : "a pointer";
+    v.summary = fmt::format("{} is NULL, and {} {} it{}.", pointer, v.guilty.function.empty() ? event.event.function : v.guilty.function,
+                            t.writes ? "writes through" : "reads through", what.empty() ? "" : ": " + what);
+    if (!t.origin_text.empty() && t.origin_text != t.base_text) v.summary += fmt::format(" It was loaded from {}.", t.origin_text);
+  } else {
+    v.summary = fmt::format("{} reached for {}.", event.event.function.empty() ? "The kernel" : event.event.function, what);
+    v.would_settle.push_back(scene.facts().has_dump ? "the debuginfo of the code that faulted" : "the dump or the debuginfo: the log does not name the pointer");
+  }
+  v.alternatives.push_back({"use-after-free", "the pointer itself is 0; freed memory seldom holds zeroes where a pointer was, and nothing here says that its holder was freed"});
+  v.alternatives.push_back({"wild-pointer", "the address is a small offset from 0, not a stray value"});
+  return {v};
+}
+
+}  // namespace inquest::inquiry::causes

@@ -1,0 +1,46 @@
+#include "inquiry/inquest.h"
+
+#include <algorithm>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry {
+
+const std::vector<Examiner>& examiners() {
+  static const std::vector<Examiner> all = {
+      {"double-rcu-callback", causes::double_rcu_callback},
+      {"wild-call", causes::wild_call},
+      {"null-call", causes::null_call},
+      {"null-dereference", causes::null_dereference},
+      {"unknown", causes::unknown},
+  };
+  return all;
+}
+
+// Among verdicts the surest is first; those that lost become alternatives of the winner if it does not speak of them itself.
+static void weigh(std::vector<Verdict>& verdicts) {
+  std::stable_sort(verdicts.begin(), verdicts.end(), [](const Verdict& a, const Verdict& b) { return a.confidence > b.confidence; });
+  if (verdicts.size() < 2) return;
+  Verdict& best = verdicts.front();
+  for (size_t i = 1; i < verdicts.size(); i++) {
+    const Verdict& other = verdicts[i];
+    bool spoken = other.cause == "unknown" || other.cause == best.cause ||
+                  std::any_of(best.alternatives.begin(), best.alternatives.end(), [&](const Alternative& a) { return a.cause == other.cause; });
+    if (!spoken) best.alternatives.push_back({other.cause, "explains less of what was found: " + other.summary});
+  }
+}
+
+Inquiry inquire(const scene::CrashScene& scene) {
+  Inquiry inquiry;
+  inquiry.seen = observe(scene, inquiry.dossier);
+  if (inquiry.seen.caller) inquiry.seen.caller = &inquiry.seen.caller_frames.front();
+  for (const Examiner& examiner : examiners())
+    for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
+  weigh(inquiry.verdicts);
+  // "Unknown" is a verdict of its own only when nobody had a better one.
+  if (inquiry.verdicts.size() > 1)
+    std::erase_if(inquiry.verdicts, [](const Verdict& v) { return v.cause == "unknown"; });
+  return inquiry;
+}
+
+}  // namespace inquest::inquiry

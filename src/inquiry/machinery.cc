@@ -1,0 +1,60 @@
+// Which frames of a stack are machinery: code that many callers share, so that a frame in it blames nobody. Told by the source file where
+// it is known (the kernel's own tree: generic folders), else by the function's name.
+#include <array>
+#include <string_view>
+
+#include "inquiry/inquest.h"
+
+namespace inquest::inquiry {
+
+namespace {
+
+// Folders and files of the kernel tree whose functions serve everybody. A module's own tree has none of these prefixes.
+constexpr std::string_view kFolders[] = {
+    "lib/", "include/", "arch/", "mm/", "kernel/rcu/", "kernel/locking/", "kernel/sched/", "kernel/workqueue.c", "kernel/kthread.c",
+    "kernel/softirq.c", "kernel/panic.c", "kernel/entry/", "kernel/irq/", "kernel/time/", "kernel/exit.c", "kernel/fork.c", "kernel/smp.c",
+    "kernel/stop_machine.c", "kernel/printk/", "kernel/notifier.c", "kernel/reboot.c", "kernel/watchdog.c", "init/", "kernel/cpu.c",
+};
+
+constexpr std::string_view kNames[] = {
+    "radix_tree_", "__radix_tree_", "idr_", "ida_", "xa_", "__xa_", "xas_", "delete_node", "list_", "__list_", "hlist_", "llist_", "rb_", "__rb_",
+    "kfree", "kmalloc", "__kmalloc", "kmem_cache_", "__slab_", "___slab_", "slab_", "call_rcu", "__call_rcu", "rcu_", "__rcu_", "srcu_", "process_one_work",
+    "worker_thread", "kthread", "ret_from_fork", "refcount_", "kref_", "warn_slowpath", "__warn", "report_bug", "handle_bug", "exc_", "asm_exc_",
+    "asm_sysvec_", "sysvec_", "irq_exit", "__irq_exit", "__do_softirq", "do_softirq", "handle_softirqs", "run_ksoftirqd", "call_timer_fn", "__run_timers",
+    "run_timer_", "do_idle", "cpu_startup_entry", "default_idle", "panic", "__die", "die", "oops_", "page_fault_", "do_page_fault", "do_user_addr_fault",
+    "no_context", "bad_area", "__bad_area", "el1_", "el1h_", "el0_", "el0t_", "entry_SYSCALL", "do_syscall_64", "dump_stack", "show_stack", "mutex_",
+    "__mutex_", "down_", "up_", "_raw_spin_", "queued_spin", "schedule", "__schedule", "irq_enter", "secondary_start", "start_kernel", "do_trap",
+    "do_error_trap", "do_translation_fault", "do_mem_abort", "__do_kernel_fault", "die_kernel_fault", "invoke_syscall", "smpboot_thread_fn", "smp_",
+    "memcpy", "memset", "__memcpy", "__memset", "strcmp", "strlen", "bug_handler", "call_break_hook", "brk_handler", "do_debug_exception",
+};
+
+}  // namespace
+
+bool is_machinery(const std::string& function, const std::string& file) {
+  if (!file.empty() && file[0] != '/') {
+    for (std::string_view folder : kFolders)
+      if (file.starts_with(folder)) return true;
+    return false;
+  }
+  for (std::string_view name : kNames)
+    if (function.starts_with(name)) return true;
+  return function.empty();
+}
+
+Guilty guilty_of(const std::vector<scene::FrameView>& frames) {
+  for (const auto& frame : frames) {
+    if (frame.garbage || frame.symbol.empty() || !frame.reliable) continue;
+    if (frame.source.empty()) {
+      if (frame.module.empty() ? is_machinery(frame.symbol, "") : false) continue;
+      return {frame.symbol, "", frame.module, 0};
+    }
+    // From the inside out: a helper inlined from a shared header is machinery, what it was inlined into need not be.
+    for (const auto& s : frame.source) {
+      bool shared = frame.module.empty() ? is_machinery(s.function, s.file) : s.file.starts_with("include/") || s.file.starts_with("arch/");
+      if (!shared) return {s.function, s.file, frame.module, s.line};
+    }
+  }
+  return {};
+}
+
+}  // namespace inquest::inquiry

@@ -1,0 +1,53 @@
+// Report: everything an inquest found, as plain data, and its renderings. Reads no memory, decides nothing.
+//
+// JSON is the contract of docs/report.md (schema 1). Text fits two screens; Markdown says the same for a ticket.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "inquiry/inquest.h"
+#include "scene/crash_scene.h"
+
+namespace inquest::report {
+
+struct Similar {
+  std::string source, id, title, date;
+  double score = 0;
+  std::vector<std::string> agrees;
+};
+
+struct Fix {
+  std::string commit, message_id, title, date, first_tag, status = "unknown";
+  double score = 0;
+  std::vector<std::string> pro, con;   // JSON: "for", "against"
+};
+
+struct Unread {
+  std::string what, why;
+};
+
+struct Report {
+  std::string path;                    // of the dump or log
+  std::vector<std::string> paths;
+  scene::Facts facts;
+  std::vector<scene::EventView> events;
+  std::optional<scene::ThreadView> crashed;
+  inquiry::Inquiry inquiry;
+  std::string fatal_event;             // id of the event the machine died of, "" if none
+  std::vector<Similar> similar;
+  std::vector<Fix> fixes;
+  std::vector<Unread> unread;
+  std::string shell_prefix;            // "inquest shell vmcore -d debug": what stands before a command
+};
+
+Report make_report(const scene::CrashScene& scene, inquiry::Inquiry inquiry, const LossLedger& ledger);
+
+std::string to_json(const Report& report);
+// Events alone, for `inquest log --events --format json`: {"schema":1,"events":[…]}.
+std::string events_to_json(const std::vector<scene::EventView>& events);
+std::string to_text(const Report& report, bool color);
+std::string to_markdown(const Report& report);
+std::string events_to_text(const std::vector<scene::EventView>& events, bool color);
+
+}  // namespace inquest::report

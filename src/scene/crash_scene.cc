@@ -1,0 +1,73 @@
+#include "scene/crash_scene.h"
+
+#include <fmt/format.h>
+
+#include "oops/parse.h"
+
+namespace inquest::scene {
+
+const char* name_of(Identity::Kind kind) {
+  using Kind = Identity::Kind;
+  switch (kind) {
+    case Kind::kUnknown: return "unknown";
+    case Kind::kNull: return "null";
+    case Kind::kUser: return "user";
+    case Kind::kNonCanonical: return "non-canonical";
+    case Kind::kErrno: return "error-pointer";
+    case Kind::kSymbol: return "symbol";
+    case Kind::kText: return "code";
+    case Kind::kPerCpu: return "per-cpu";
+    case Kind::kStack: return "stack";
+    case Kind::kSlab: return "slab";
+    case Kind::kModule: return "module";
+    case Kind::kVmalloc: return "vmalloc";
+    case Kind::kMapped: return "mapped";
+    case Kind::kUnmapped: return "unmapped";
+  }
+  return "unknown";
+}
+
+const EventView* CrashScene::event(std::string_view id) const {
+  for (const EventView& e : events_)
+    if (e.id == id) return &e;
+  return nullptr;
+}
+
+Reading CrashScene::read(uint64_t, uint64_t) const { return {{}, "", "there is no memory here, only a log"}; }
+
+Identity CrashScene::identify(uint64_t address) const {
+  Identity identity;
+  if (address < 4096) {
+    identity.kind = Identity::Kind::kNull;
+    identity.text = address ? fmt::format("NULL + {:#x}", address) : "NULL";
+    identity.offset = address;
+  }
+  return identity;
+}
+
+TextScene::TextScene(const std::string& log) {
+  oops::Log parsed = oops::parse(log);
+  facts_.system.release = parsed.release;
+  facts_.arch = parsed.arch == oops::Arch::kUnknown ? "" : oops::name_of(parsed.arch);
+  facts_.format = "text";
+  for (auto& e : parsed.events) {
+    EventView view;
+    view.id = fmt::format("E{}", events_.size() + 1);
+    for (const auto& f : e.frames) {
+      FrameView frame;
+      frame.address = f.address.value_or(0);
+      frame.symbol = f.symbol;
+      frame.module = f.module;
+      frame.offset = f.offset.value_or(0);
+      frame.size = f.size.value_or(0);
+      frame.reliable = f.reliable;
+      if (f.source_line) frame.source.push_back({f.symbol, f.file, f.source_line, f.inlined});
+      view.frames.push_back(std::move(frame));
+    }
+    if (facts_.system.release.empty()) facts_.system.release = e.release;
+    view.event = std::move(e);
+    events_.push_back(std::move(view));
+  }
+}
+
+}  // namespace inquest::scene

@@ -1,0 +1,197 @@
+// CrashScene: everything reasoning may ask about a crash, in plain data.
+//
+// Three kinds: LiveScene over a dump, TextScene over a log alone, RecordedScene over answers written down before (a test fixture of a few lines).
+// Every answer may be "unknown"; unknown is never empty: a Reading says why it has no bytes, optional<> is absent when nothing is known.
+// Const, thread-safe only where a scene says so. Addresses are the dead kernel's, run-time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/loss_ledger.h"
+#include "kernel/system.h"
+#include "oops/event.h"
+
+namespace inquest::scene {
+
+struct SourceRef {
+  std::string function, file;
+  int line = 0;
+  bool inlined = false;
+};
+
+// A register at an event in the words of the source.
+struct RegisterMeaning {
+  std::string reg;                     // "x3", "rsi"
+  std::optional<uint64_t> value;
+  std::string text, type;              // "&node->private_list", "struct list_head *"
+  std::string variable, function;      // if it is a variable as a whole: its name and whose
+  std::string object;                  // spelled struct it points into: "struct xa_node"; "" = unknown
+  int64_t offset = 0;                  // … at this offset
+  std::string member;
+  std::vector<std::string> members;    // every union arm there
+};
+
+struct ConditionView {                 // what a WARN or BUG found true
+  std::string text, left, relation, right, left_register, right_register, file;
+  int line = 0;
+  uint64_t compare = 0;
+};
+
+struct TouchView {                     // what the faulting instruction reached for
+  uint64_t pc = 0;
+  std::string instruction, text;       // "mov 0x18(%rdi),%rax", "h->peer->ops"
+  bool reads = false, writes = false;
+  unsigned size = 0;
+  std::string base_register, base_text, base_type, base_variable, base_function, object;
+  std::optional<uint64_t> base_value;
+  int64_t displacement = 0;
+  std::vector<std::string> members;    // of `object` at the displacement
+  // Where the base's value was loaded from, if it was: "h->peer" read at `origin_address` (if computable).
+  std::string origin_text;
+  std::optional<uint64_t> origin_address;
+};
+
+struct CallView {                      // the call a return address belongs to
+  uint64_t pc = 0;
+  bool indirect = false;
+  std::string callee, instruction, through, target_text;  // through: the register
+  std::string object, member;          // the target was loaded from this member of this struct
+  int64_t member_offset = 0;
+  std::string base_variable;           // `rhp` of `rhp->func`
+  bool cleared = false;                // that member was set to 0 between its load and the call
+  std::vector<SourceRef> source;       // innermost inlined first
+  std::vector<RegisterMeaning> arguments;
+};
+
+struct FrameView {
+  uint64_t address = 0;                // as on the stack (a return address, or the pc)
+  bool exact = false;                  // address is a pc, not a return address
+  std::string symbol, module;
+  uint64_t offset = 0, size = 0;
+  bool reliable = true;
+  std::string trust, stack;            // unwound stacks: how it was found, which stack it is on
+  bool garbage = false, user = false, interrupted = false, tail_calls_missing = false;
+  std::vector<SourceRef> source;       // innermost inlined first; the last is the concrete function; may be empty
+  struct Local {
+    std::string name, type, value, why_not, function;
+    bool parameter = false;
+  };
+  std::vector<Local> locals;
+};
+
+struct EventView {
+  std::string id;                      // "E1"
+  oops::Event event;
+  std::optional<uint64_t> pc;          // run-time address of RIP/pc
+  std::optional<uint64_t> link;        // of lr, where the architecture has one
+  std::vector<FrameView> frames;       // resolved
+  std::vector<SourceRef> source;       // of the pc, innermost first
+  std::vector<RegisterMeaning> registers;  // those whose meaning is known
+  std::optional<ConditionView> condition;
+  std::optional<TouchView> touch;
+};
+
+struct ThreadView {
+  std::optional<int> cpu, pid;
+  std::string comm, how;               // how its registers were found
+  std::vector<FrameView> frames;
+  bool complete = false;               // the walk reached the root
+  std::string why_incomplete;
+};
+
+struct Reading {
+  std::vector<std::byte> bytes;        // empty: see `why_not`
+  std::string origin;                  // "stored", "zero page"
+  std::string why_not;
+  bool ok() const { return why_not.empty(); }
+};
+
+struct Identity {
+  enum class Kind { kUnknown, kNull, kUser, kNonCanonical, kErrno, kSymbol, kText, kPerCpu, kStack, kSlab, kModule, kVmalloc, kMapped, kUnmapped } kind = Kind::kUnknown;
+  std::string text;                    // one line for people
+  std::string symbol, module;          // kSymbol, kText, kPerCpu
+  uint64_t offset = 0;                 // in whatever it is
+  std::string task_comm;               // kStack
+  std::optional<int> task_pid;
+  std::string stack;
+  std::string cache;                   // kSlab
+  uint64_t object_start = 0, object_size = 0;
+  std::optional<bool> free;
+  std::string free_how;
+};
+const char* name_of(Identity::Kind kind);
+
+struct MemberView {
+  std::string path, type;
+  uint64_t offset = 0, size = 0;       // offset of the member itself
+  bool pointer = false, function_pointer = false;
+};
+
+// A place where code hands a callback over: call_rcu(&node->rcu_head, radix_tree_node_rcu_free).
+struct Registration {
+  std::string api, callback;           // "call_rcu", "radix_tree_node_rcu_free"
+  std::string argument;                // "&node->callback_head"
+  std::string function;                // concrete function the call is in
+  std::vector<SourceRef> source;       // innermost inlined first
+  uint64_t pc = 0;
+};
+
+struct StoreView {                     // what a function stores through its first parameter
+  int64_t offset = 0;
+  unsigned size = 8;
+  std::optional<int64_t> value_offset; // = parameter + this
+  std::optional<uint64_t> value;
+  std::string by, file;
+  int line = 0;
+};
+
+struct Facts {
+  kernel::SystemFacts system;
+  bool has_dump = false, has_debuginfo = false;
+  std::string arch, format;
+  uint64_t page_size = 0;
+  bool partial = false, incomplete = false;
+  std::optional<int> dump_level;
+  std::optional<uint64_t> pages_stored, pages_filtered;
+  std::vector<std::string> layout_how;
+};
+
+class CrashScene {
+ public:
+  virtual ~CrashScene() = default;
+
+  const Facts& facts() const { return facts_; }
+  const std::vector<EventView>& events() const { return events_; }
+  const EventView* event(std::string_view id) const;
+  const std::optional<ThreadView>& crashed() const { return crashed_; }
+
+  // What follows answers "unknown" unless a scene knows better.
+  virtual Reading read(uint64_t address, uint64_t size) const;
+  virtual Identity identify(uint64_t address) const;
+  virtual bool is_text(uint64_t) const { return false; }
+  virtual std::optional<uint64_t> size_of(const std::string&) const { return std::nullopt; }
+  virtual std::vector<MemberView> members_at(const std::string&, uint64_t) const { return {}; }
+  virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }
+  virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }
+  // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first.
+  virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }
+  // The struct of which a slab cache's objects are, "" if it cannot be told.
+  virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }
+
+ protected:
+  Facts facts_;
+  std::vector<EventView> events_;
+  std::optional<ThreadView> crashed_;
+};
+
+// Only what the text says: events with frames by name, nothing resolved.
+class TextScene : public CrashScene {
+ public:
+  explicit TextScene(const std::string& log);
+};
+
+}  // namespace inquest::scene

@@ -1,0 +1,241 @@
+// LiveScene's answers to questions: memory, identity, types, code.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scene/live_scene.h"
+
+namespace inquest::scene {
+
+Reading LiveScene::read(uint64_t address, uint64_t size) const {
+  Reading reading;
+  if (size > (1u << 20)) {
+    reading.why_not = "more than 1 MiB at once";
+    return reading;
+  }
+  std::vector<std::byte> bytes(size);
+  dump::PageOrigin origin{};
+  auto done = kernel_->program().memory().read(VirtualAddress(address), bytes, &origin);
+  if (!done.ok()) {
+    reading.why_not = done.error().message();
+    return reading;
+  }
+  reading.bytes = std::move(bytes);
+  reading.origin = dump::name_of(origin);
+  return reading;
+}
+
+bool LiveScene::is_text(uint64_t address) const { return kernel_->program().is_text(VirtualAddress(address)); }
+
+namespace {
+
+// include/linux/err.h: MAX_ERRNO = 4095.
+constexpr uint64_t kMaxErrno = 4095;
+
+void describe_slab(Identity& id, const kernel::SlabObject& object) {
+  id.kind = Identity::Kind::kSlab;
+  id.cache = object.cache.name;
+  id.object_start = object.start.value;
+  id.object_size = object.cache.object_size;
+  id.offset = object.offset;
+  id.free = object.free;
+  id.free_how = object.free_how;
+  std::string state = !object.free ? "whether free is not known" : *object.free ? "free" : "allocated";
+  if (!object.free_how.empty()) state += ", " + object.free_how;
+  id.text = fmt::format("slab object of cache {} ({} bytes) at {:#x} + {:#x}: {}", object.cache.name, object.cache.object_size, object.start.value,
+                        object.offset, state);
+}
+
+}  // namespace
+
+Identity LiveScene::identify(uint64_t value) const {
+  using Kind = Identity::Kind;
+  Identity id;
+  VirtualAddress address(value);
+  const auto& program = kernel_->program();
+  if (value < program.layout().format.page_size()) return CrashScene::identify(value);
+  if (value >= ~uint64_t{0} - kMaxErrno + 1) {
+    id.kind = Kind::kErrno;
+    id.offset = ~value + 1;
+    id.text = fmt::format("error pointer: -{}", id.offset);
+    return id;
+  }
+  unsigned bits = program.layout().format.virtual_bits;
+  uint64_t top = value >> (program.arch().id == arch::ArchId::kX86_64 ? bits - 1 : bits);
+  uint64_t ones = ~uint64_t{0} >> (program.arch().id == arch::ArchId::kX86_64 ? bits - 1 : bits);
+  if (top == 0) {
+    id.kind = Kind::kUser;
+    id.text = "an address of user space";
+    return id;
+  }
+  if (top != ones) {
+    id.kind = Kind::kNonCanonical;
+    id.text = "not an address: its upper bits are neither all clear nor all set";
+    return id;
+  }
+  if (auto stack = kernel_->stacks().find(address)) {
+    id.kind = Kind::kStack;
+    id.stack = stack->name.empty() ? unwind::name_of(stack->kind) : stack->name;
+    id.offset = address - stack->low;
+    if (const auto* task = kernel_->tasks().find(stack->task)) {
+      id.task_comm = task->comm;
+      id.task_pid = task->pid;
+      id.text = fmt::format("the stack of {} (pid {}), {:#x} above its low end", task->comm, task->pid, id.offset);
+    } else {
+      id.text = fmt::format("{}, {:#x} above its low end", id.stack, id.offset);
+    }
+    return id;
+  }
+  if (auto per_cpu = kernel_->per_cpu().find(address); per_cpu) {
+    id.kind = Kind::kPerCpu;
+    id.symbol = per_cpu->variable;
+    id.offset = per_cpu->offset;
+    id.text = fmt::format("per-CPU variable {}{} of CPU {}", per_cpu->variable, per_cpu->offset ? fmt::format(" + {:#x}", per_cpu->offset) : "", per_cpu->cpu);
+    return id;
+  }
+  if (auto symbol = program.symbol_at(address)) {
+    id.kind = program.is_text(address) ? Kind::kText : Kind::kSymbol;
+    id.symbol = symbol->symbol.name;
+    id.offset = symbol->offset;
+    if (symbol->symbol.file) id.module = symbol->symbol.file->name;
+    id.text = fmt::format("{} {}", id.kind == Kind::kText ? "code of" : "data:", symbol->text(false));
+    return id;
+  }
+  if (auto object = kernel_->slab().object_at(address); object.ok()) {
+    describe_slab(id, *object);
+    return id;
+  }
+  auto mapped = program.memory().translate(address);
+  id.kind = mapped.ok() ? Kind::kMapped : Kind::kUnmapped;
+  id.text = mapped.ok() ? fmt::format("mapped to physical {:#x}, of no object known here", mapped->value) : "not mapped: " + mapped.error().message();
+  return id;
+}
+
+std::optional<uint64_t> LiveScene::size_of(const std::string& type) const {
+  auto size = kernel_->program().size_of(type);
+  return size.ok() ? std::optional(*size) : std::nullopt;
+}
+
+std::vector<MemberView> LiveScene::members_at(const std::string& spelling, uint64_t offset) const {
+  std::vector<MemberView> views;
+  const auto* type = kernel_->program().parse_type(spelling);
+  if (!type) return views;
+  for (const auto& m : debuginfo::members_at(type->stripped(), offset)) {
+    MemberView v;
+    v.path = m.path;
+    v.type = debuginfo::spell(m.member.type);
+    v.offset = m.member.offset();
+    v.size = m.member.type->size().value_or(0);
+    v.pointer = m.member.type->is_pointer();
+    const auto* to = m.member.type->pointee();
+    v.function_pointer = v.pointer && to && to->stripped()->kind() == debuginfo::TypeKind::kFunction;
+    views.push_back(std::move(v));
+  }
+  return views;
+}
+
+std::optional<CallView> LiveScene::call_before(uint64_t return_address) const {
+  auto flow = flow_at(return_address - 1);
+  if (!flow) return std::nullopt;
+  auto call = code::call_before(*flow, VirtualAddress(return_address));
+  if (!call) return std::nullopt;
+  CallView view;
+  view.pc = call->pc.value;
+  view.indirect = call->indirect;
+  view.callee = call->callee;
+  view.instruction = call->instruction;
+  if (call->through) view.through = std::string(kernel_->program().arch().register_name(*call->through));
+  view.target_text = call->target_text;
+  view.cleared = call->cleared;
+  view.source = source_refs(call->source);
+  for (const auto& a : call->arguments) view.arguments.push_back(plain(a));
+  auto from = code::loaded_from(call->target);
+  if (call->target && call->target->kind == code::Expression::Kind::kLoad) from = call->target->left;
+  if (auto place = from ? code::place_of(from) : std::nullopt) {
+    if (place->object) view.object = debuginfo::spell(place->object);
+    view.member_offset = place->offset;
+    for (const auto& m : place->members)
+      if (m.member.offset() == uint64_t(place->offset) && view.member.empty()) view.member = m.path;
+    if (place->base->kind == code::Expression::Kind::kVariable) view.base_variable = place->base->name;
+    if (view.target_text.empty() || call->target->kind == code::Expression::Kind::kVariable) view.target_text = code::text(code::load(from, 8, call->pc));
+  }
+  return view;
+}
+
+std::vector<StoreView> LiveScene::stores_of(const std::string& function) const {
+  std::vector<StoreView> views;
+  auto symbol = kernel_->program().symbol(function);
+  auto flow = symbol ? flow_at(symbol->address.value) : nullptr;
+  if (!flow) return views;
+  for (const auto& s : code::stores_through_parameter(*flow)) views.push_back({s.offset, s.size, s.value_offset, s.value, s.by, s.file, s.line});
+  return views;
+}
+
+namespace {
+
+// Whether an argument is the address of `offset` in `object`.
+bool is_place(const RegisterMeaning& m, const std::string& object, uint64_t offset) {
+  return m.object == object && m.offset == int64_t(offset);
+}
+
+std::optional<Registration> registration(const code::CallFound& call, const std::string& api, const std::string& object, uint64_t offset) {
+  if (call.arguments.empty()) return std::nullopt;
+  std::string place, callback;
+  for (const auto& a : call.arguments) {
+    RegisterMeaning m = plain(a);
+    if (is_place(m, object, offset) && place.empty()) place = m.text;
+    if (a.expression && a.expression->kind == code::Expression::Kind::kSymbol && callback.empty()) callback = a.expression->name;
+  }
+  if (place.empty() || callback.empty()) return std::nullopt;
+  return Registration{api, callback, place, call.function, source_refs(call.source), call.pc.value};
+}
+
+constexpr size_t kMaxCallersRead = 400;
+
+}  // namespace
+
+std::vector<Registration> LiveScene::registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
+                                                   const std::vector<std::string>& first_in) const {
+  std::vector<Registration> found;
+  auto look_in = [&](uint64_t pc) {
+    auto flow = flow_at(pc);
+    if (!flow) return;
+    for (const auto& api : apis)
+      for (const auto& call : code::calls_in(*flow, {api}))
+        if (auto r = registration(call, api, object, offset)) {
+          bool known = std::any_of(found.begin(), found.end(), [&](const Registration& o) { return o.pc == r->pc; });
+          if (!known) found.push_back(*r);
+        }
+  };
+  for (const auto& function : first_in)
+    if (auto s = kernel_->program().symbol(function)) look_in(s->address.value);
+  if (!found.empty()) return found;
+  size_t read = 0;
+  std::vector<uint64_t> seen;
+  for (const auto& api : apis) {
+    auto target = kernel_->program().kernel_symbol(api);
+    if (!target) continue;
+    for (VirtualAddress caller : code::callers_of(kernel_->program(), target->address)) {
+      auto symbol = kernel_->program().symbol_at(caller);
+      if (!symbol || std::find(seen.begin(), seen.end(), symbol->symbol.address.value) != seen.end()) continue;
+      seen.push_back(symbol->symbol.address.value);
+      if (++read > kMaxCallersRead) {
+        kernel_->program().ledger().add(Loss::kLimitReached, fmt::format("only the first {} callers of {} were read", kMaxCallersRead, api));
+        return found;
+      }
+      look_in(caller.value);
+    }
+  }
+  return found;
+}
+
+// A cache named after its struct is the common habit (KMEM_CACHE does it); the object's size must agree.
+std::string LiveScene::type_of_cache(const std::string& cache, uint64_t object_size) const {
+  for (const std::string& name : {cache, cache.ends_with("_cache") ? cache.substr(0, cache.size() - 6) : cache}) {
+    const auto* type = kernel_->program().type(debuginfo::TypeKind::kStruct, name);
+    if (type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size) return "struct " + name;
+  }
+  return "";
+}
+
+}  // namespace inquest::scene

@@ -1,0 +1,53 @@
+// LiveScene: a CrashScene over an opened kernel. Everything it answers is computed when asked, kept, and repeatable.
+// The kernel must outlive it. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "code/questions.h"
+#include "kernel/kernel.h"
+#include "scene/crash_scene.h"
+
+namespace inquest::scene {
+
+class LiveScene : public CrashScene {
+ public:
+  explicit LiveScene(const kernel::Kernel& kernel);
+
+  const kernel::Kernel& kernel() const { return *kernel_; }
+  const std::string& log_text() const { return log_text_; }
+
+  Reading read(uint64_t address, uint64_t size) const override;
+  Identity identify(uint64_t address) const override;
+  bool is_text(uint64_t address) const override;
+  std::optional<uint64_t> size_of(const std::string& type) const override;
+  std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
+  std::optional<CallView> call_before(uint64_t return_address) const override;
+  std::vector<StoreView> stores_of(const std::string& function) const override;
+  std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
+                                          const std::vector<std::string>& first_in) const override;
+  std::string type_of_cache(const std::string& cache, uint64_t object_size) const override;
+
+ private:
+  void add_facts();
+  void add_events();
+  void resolve(EventView& view) const;
+  void add_crashed();
+  std::optional<uint64_t> address_of(const std::string& symbol, const std::string& module, uint64_t offset, uint64_t size) const;
+  std::shared_ptr<const code::ValueFlow> flow_at(uint64_t pc) const;
+
+  const kernel::Kernel* kernel_;
+  std::string log_text_;
+  mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
+};
+
+// Shared with the shell: one unwound frame as plain data; `with_locals` costs DWARF evaluation.
+FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, bool with_locals);
+std::vector<SourceRef> source_refs(const std::vector<object::SourceFrame>& frames);
+RegisterMeaning plain(const code::RegisterMeaning& meaning);
+// An event's printed registers as the architecture's.
+arch::Registers registers_of(const oops::Event& event, const arch::Arch& arch);
+
+}  // namespace inquest::scene

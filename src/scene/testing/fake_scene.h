@@ -1,0 +1,103 @@
+// FakeScene: a CrashScene of a few lines, for tests: every answer is a value somebody put in; what nobody put in is "unknown".
+//
+// With a dump (the default) text is kText up; `without_dump()` makes it a log. Addresses are numbers without meaning. Used by tests only.
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scene/crash_scene.h"
+
+namespace inquest::scene::testing {
+
+class FakeScene : public CrashScene {
+ public:
+  static constexpr uint64_t kText = 0xffffffff81000000, kTextSize = 0x1000000;
+
+  FakeScene() { facts_.has_dump = facts_.has_debuginfo = true; }
+  void without_dump() { facts_.has_dump = facts_.has_debuginfo = false; }
+
+  // The event is "E1", "E2", … in the order of adding; the reference holds until the next one is added.
+  EventView& add_event(oops::EventKind kind, std::string header, std::vector<oops::Register> registers = {}) {
+    EventView view;
+    view.id = "E" + std::to_string(events_.size() + 1);
+    view.event.kind = kind;
+    view.event.header = std::move(header);
+    view.event.registers = std::move(registers);
+    events_.push_back(std::move(view));
+    return events_.back();
+  }
+  EventView& event_at(size_t index) { return events_[index]; }
+  void set_crashed(std::vector<FrameView> frames) {
+    crashed_.emplace();
+    crashed_->frames = std::move(frames);
+  }
+  void put_words(uint64_t address, const std::vector<uint64_t>& words) {
+    for (size_t i = 0; i < words.size(); i++) words_[address + 8 * i] = words[i];
+  }
+  void put_slab(uint64_t start, uint64_t size, std::string cache, bool free) { slabs_.push_back({start, size, std::move(cache), free}); }
+
+  std::map<std::pair<std::string, uint64_t>, std::vector<MemberView>> members;  // by type and offset
+  std::map<uint64_t, CallView> calls;                                           // by return address
+  std::map<std::string, std::vector<StoreView>> stores;                         // by function
+  std::map<std::pair<std::string, uint64_t>, std::vector<Registration>> queued;  // by type and offset
+  std::map<std::string, std::string> cache_types;
+
+  Reading read(uint64_t address, uint64_t size) const override {
+    Reading reading{{}, "stored", ""};
+    for (uint64_t at = address; at < address + size; at += 8) {
+      auto it = words_.find(at);
+      if (it == words_.end()) return {{}, "", "filtered"};
+      size_t old = reading.bytes.size();
+      reading.bytes.resize(old + 8);
+      std::memcpy(reading.bytes.data() + old, &it->second, 8);
+    }
+    return reading;
+  }
+  Identity identify(uint64_t address) const override {
+    for (const Slab& s : slabs_) {
+      if (address < s.start || address - s.start >= s.size) continue;
+      Identity id;
+      id.kind = Identity::Kind::kSlab;
+      id.cache = s.cache;
+      id.object_start = s.start;
+      id.object_size = s.size;
+      id.offset = address - s.start;
+      id.free = s.free;
+      id.text = "in " + s.cache;
+      return id;
+    }
+    return CrashScene::identify(address);
+  }
+  bool is_text(uint64_t address) const override { return facts_.has_dump && address >= kText && address - kText < kTextSize; }
+  std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override { return find(members, std::pair(type, offset)); }
+  std::vector<StoreView> stores_of(const std::string& function) const override { return find(stores, function); }
+  std::string type_of_cache(const std::string& cache, uint64_t) const override { return find(cache_types, cache); }
+  std::optional<CallView> call_before(uint64_t address) const override {
+    auto it = calls.find(address);
+    return it == calls.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<Registration> registrations(const std::vector<std::string>&, const std::string& type, uint64_t offset,
+                                          const std::vector<std::string>&) const override {
+    return find(queued, std::pair(type, offset));
+  }
+
+ private:
+  struct Slab {
+    uint64_t start, size;
+    std::string cache;
+    bool free;
+  };
+  template <class Map>
+  static typename Map::mapped_type find(const Map& map, const typename Map::key_type& key) {
+    auto it = map.find(key);
+    return it == map.end() ? typename Map::mapped_type{} : it->second;
+  }
+  std::map<uint64_t, uint64_t> words_;
+  std::vector<Slab> slabs_;
+};
+
+}  // namespace inquest::scene::testing
