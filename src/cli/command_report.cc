@@ -1,0 +1,114 @@
+// `inquest report` and `inquest log`: the stages in order.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/archives.h"
+#include "cli/session.h"
+#include "inquiry/inquest.h"
+#include "report/report.h"
+#include "scene/live_scene.h"
+
+namespace inquest::cli {
+
+namespace {
+
+Result<void> emit(const Options& options, const std::string& text) {
+  if (options.output.empty() || options.output == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    return {};
+  }
+  return write_file_atomically(options.output, {as_bytes_of(text)});
+}
+
+std::string shell_prefix(const Options& options) {
+  std::string prefix = "inquest shell";
+  for (const auto& i : options.inputs) prefix += " " + i;
+  for (const auto& d : options.debuginfo) prefix += " -d " + d;
+  return prefix;
+}
+
+Result<std::string> render(const Options& options, const report::Report& report) {
+  if (options.format == "json") return report::to_json(report);
+  if (options.format == "markdown") return report::to_markdown(report);
+  if (options.format == "html") return Error(ErrorCode::kUnsupported, "--format html is not made yet");
+  return report::to_text(report, options.output.empty() && ::isatty(STDOUT_FILENO) == 1);
+}
+
+report::Report text_report(Session& session, const std::string& text) {
+  session.stage("inquire");
+  scene::TextScene scene(text);
+  return report::make_report(scene, inquiry::inquire(scene), session.ledger());
+}
+
+Result<report::Report> dump_report(Session& session) {
+  TRY_VOID(session.open_kernel());
+  session.stage("set the scene");
+  scene::LiveScene scene(session.kernel());
+  session.stage("inquire");
+  inquiry::Inquiry found = inquiry::inquire(scene);
+  session.stage("report");
+  return report::make_report(scene, std::move(found), session.ledger());
+}
+
+// The log of a dump needs no debuginfo when VMCOREINFO tells its layout.
+Result<std::string> log_of_dump(Session& session) {
+  TRY(auto identity, target::identify(session.dump(), session.ledger()));
+  if (!identity.vmcoreinfo.empty()) {
+    TRY(auto layout, target::locate(session.dump(), identity, {}, session.ledger()));
+    target::AddressSpace memory(session.dump().memory(), layout.format, layout.root);
+    auto log = kernel::read_log(memory, kernel::log_layout(layout.identity.vmcoreinfo));
+    if (log.ok()) return log->text();
+  }
+  TRY_VOID(session.open_kernel());
+  if (const auto& log = session.kernel().log(); !log.ok()) return Error(log.error());
+  return session.kernel().log()->text();
+}
+
+Result<std::string> answer_log(const Options& options, Session& session) {
+  TRY(Session::Input input, session.open_input());
+  if (!options.events && input.is_dump) return log_of_dump(session);
+  if (!options.events) return std::move(input.text);
+  std::vector<scene::EventView> events;
+  if (input.is_dump) {
+    TRY_VOID(session.open_kernel());
+    events = scene::LiveScene(session.kernel()).events();
+    if (const auto& log = session.kernel().log(); !log.ok()) return Error(log.error());
+  } else {
+    events = scene::TextScene(input.text).events();
+  }
+  return options.format == "json" ? report::events_to_json(events) : report::events_to_text(events, ::isatty(STDOUT_FILENO) == 1);
+}
+
+}  // namespace
+
+int run_report(const Options& options) {
+  Session session(options);
+  auto input = session.open_input();
+  if (!input.ok()) return fail(input.error());
+  auto report = input->is_dump ? dump_report(session) : Result<report::Report>(text_report(session, input->text));
+  if (!report.ok()) return fail(report.error());
+  report->path = options.inputs.front();
+  report->paths = options.inputs;
+  report->shell_prefix = shell_prefix(options);
+  session.stage("ask the archives");
+  ask_archives(options, *report);
+  auto text = render(options, *report);
+  if (!text.ok()) return fail(text.error());
+  auto written = emit(options, *text);
+  return written.ok() ? 0 : fail(written.error());
+}
+
+int run_log(const Options& options) {
+  Session session(options);
+  auto text = answer_log(options, session);
+  if (!text.ok()) return fail(text.error());
+  auto written = emit(options, *text);
+  return written.ok() ? 0 : fail(written.error());
+}
+
+}  // namespace inquest::cli

@@ -1,0 +1,96 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace inquest::cli {
+
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  inquest report /var/crash/2024-01-05/vmcore -d /usr/lib/debug
+  inquest report vmcore -d kernel-debuginfo.rpm --format markdown -o report.md
+  inquest shell vmcore -d debug -c 'bt -l' -c 'struct xa_node.private_list -xo'
+  dmesg | inquest symbolize -d vmlinux
+  inquest log vmcore --events
+
+Exit status: 0 an answer was given, 1 the input could not be opened, 2 wrong usage.
+The index of debuginfo is kept in $INQUEST_CACHE, else $XDG_CACHE_HOME/inquest, else ~/.cache/inquest.)";
+
+void add_debuginfo(CLI::App* app, Options& o) {
+  app->add_option("-d,--debuginfo", o.debuginfo, "vmlinux, module, folder, .rpm or .deb; repeat at will")->type_name("PATH")->allow_extra_args(false);
+  app->add_flag("--only-given", o.no_usual_places, "look for debuginfo nowhere but where -d says");
+  app->add_flag("--timings", o.timings, "tell on stderr how long each stage took");
+}
+
+}  // namespace
+
+Parsed parse_options(int argc, char** argv) {
+  Options o;
+  CLI::App app("inquest: why did this kernel die? From a crash dump or a log to the cause, with evidence.", "inquest");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "inquest 0.1.0");
+  app.require_subcommand(1);
+
+  auto* report = app.add_subcommand("report", "the cause, its evidence, the environment, the events, the stacks");
+  report->add_option("DUMP", o.inputs, "a dump, the parts of a split one, a log, or - for a log on standard input")->required();
+  add_debuginfo(report, o);
+  report->add_option("--format", o.format, "text, markdown, html or json")->check(CLI::IsMember({"text", "markdown", "html", "json"}));
+  report->add_option("-o,--output", o.output, "write to this file");
+  report->add_option("--source", o.source, "the kernel's source tree, to quote lines from");
+  report->add_option("--archive", o.archives, "an archive of mail and patches made by `inquest archive add`")->allow_extra_args(false);
+  report->add_option("--exclude-thread", o.exclude_threads, "leave the mail thread of this Message-ID out")->allow_extra_args(false);
+
+  auto* shell = app.add_subcommand("shell", "crash-compatible commands: a prompt, or -c to run some and exit");
+  shell->add_option("DUMP", o.inputs, "a dump, or the parts of a split one")->required();
+  add_debuginfo(shell, o);
+  shell->add_option("-c,--command", o.commands, "run this command; repeat at will")->allow_extra_args(false);
+  shell->add_flag("--json", o.json, "answers as JSON");
+
+  auto* log = app.add_subcommand("log", "the kernel's log, or the events in it");
+  log->add_option("INPUT", o.inputs, "a dump, a text file, or -")->required();
+  add_debuginfo(log, o);
+  log->add_option("--format", o.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  log->add_flag("--events", o.events, "the events instead of the lines");
+
+  auto* symbolize = app.add_subcommand("symbolize", "addresses and FUNCTION+OFFSET/SIZE to source lines; without arguments a filter over a log");
+  symbolize->add_option("WHAT", o.inputs, "0xADDRESS or SYMBOL+OFFSET[/SIZE]");
+  add_debuginfo(symbolize, o);
+  symbolize->add_option("--release", o.release, "the kernel's release, to find its debuginfo by");
+  symbolize->add_flag("--exact", o.exact, "take every address as it is, also behind a call");
+
+  auto* index = app.add_subcommand("index", "index debuginfo now, so that later commands are instant");
+  index->add_option("DEBUGINFO", o.inputs, "vmlinux, module or folder")->required();
+  index->add_flag("--timings", o.timings, "tell on stderr how long each stage took");
+
+  auto* archive = app.add_subcommand("archive", "mail and patches, indexed for reports to search");
+  archive->require_subcommand(1);
+  auto* add = archive->add_subcommand("add", "add a repository to an archive folder");
+  add->add_option("DIR", o.archive_folder, "the archive folder; made if missing")->required();
+  add->add_option("--git", o.git, "a kernel git repository");
+  add->add_option("--mail", o.mail, "a public-inbox git repository");
+  auto* search = archive->add_subcommand("search", "search an archive");
+  search->add_option("DIR", o.archive_folder, "the archive folder")->required();
+  search->add_option("QUERY", o.inputs, "words, a function, a stack")->required();
+
+  auto* triage = app.add_subcommand("triage", "group many dumps and logs by cause and tell known from new");
+  triage->add_option("--catalogue", o.catalogue, "a file, or postgresql://…");
+  triage->add_option("INPUT", o.inputs, "dumps, logs, folders")->required();
+  add_debuginfo(triage, o);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return {std::nullopt, app.exit(e) == 0 ? 0 : 2};
+  }
+  if (*report) o.command = Command::kReport;
+  else if (*shell) o.command = Command::kShell;
+  else if (*log) o.command = Command::kLog;
+  else if (*symbolize) o.command = Command::kSymbolize;
+  else if (*index) o.command = Command::kIndex;
+  else if (*add) o.command = Command::kArchiveAdd;
+  else if (*search) o.command = Command::kArchiveSearch;
+  else o.command = Command::kTriage;
+  return {o, 0};
+}
+
+}  // namespace inquest::cli

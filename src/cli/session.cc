@@ -1,0 +1,145 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace inquest::cli {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+}
+
+constexpr uint64_t kMostText = 1ull << 30;
+
+// What may be a log: without the NULs and control bytes of a binary in its beginning. Logs hold a stray byte now and then.
+bool looks_like_text(std::string_view text) {
+  std::string_view head = text.substr(0, 65536);
+  auto odd = std::count_if(head.begin(), head.end(), [](char c) {
+    auto u = static_cast<unsigned char>(c);
+    return u < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\x1b' && c != '\f';
+  });
+  return size_t(odd) * 100 <= head.size();
+}
+
+}  // namespace
+
+Progress::~Progress() {
+  if (shown_) std::fputs("\r\x1b[K", stderr);
+}
+
+void Progress::show(const std::string& what, uint64_t done, uint64_t total) {
+  if (!wanted_) return;
+  auto now = std::chrono::steady_clock::now();
+  if (what != what_) {
+    what_ = what;
+    start_ = last_ = now;
+    return;
+  }
+  double spent = std::chrono::duration<double>(now - start_).count();
+  if (spent < 1 || std::chrono::duration<double>(now - last_).count() < 0.1) return;
+  last_ = now;
+  shown_ = true;
+  double share = total ? double(done) / double(total) : 0;
+  std::string bar(size_t(share * 30), '#');
+  std::string left = share > 0.01 ? fmt::format(", {:.0f} s left", spent / share - spent) : "";
+  std::fprintf(stderr, "\r\x1b[K%s [%-30s] %3.0f%%, %.1f MB/s%s", what.c_str(), bar.c_str(), share * 100, double(done) / 1e6 / spent, left.c_str());
+}
+
+Session::Session(const Options& options)
+    : options_(options),
+      cache_(CacheFolder::from_environment(std::getenv("INQUEST_CACHE"), std::getenv("XDG_CACHE_HOME"), std::getenv("HOME"))),
+      progress_(::isatty(STDERR_FILENO) == 1) {}
+
+Session::~Session() {
+  if (options_.timings) print_timings();
+}
+
+void Session::stage(const std::string& name) {
+  if (!current_.empty()) stages_.emplace_back(current_, seconds_since(started_));
+  current_ = name;
+  started_ = std::chrono::steady_clock::now();
+}
+
+void Session::print_timings() {
+  stage("");
+  double sum = 0;
+  for (const auto& [name, seconds] : stages_) {
+    std::fprintf(stderr, "%8.1f ms  %s\n", seconds * 1e3, name.c_str());
+    sum += seconds;
+  }
+  std::fprintf(stderr, "%8.1f ms  in all\n", sum * 1e3);
+}
+
+debuginfo::OpenOptions Session::debuginfo_options() const {
+  debuginfo::OpenOptions o;
+  o.cache = cache_.path().empty() ? nullptr : &cache_;
+  return o;
+}
+
+Result<Session::Input> Session::open_input() {
+  const std::string& first = options_.inputs.front();
+  bool single = options_.inputs.size() == 1;
+  Error no_dump(ErrorCode::kNotMine, "");
+  if (!single || first != "-") {
+    stage("open dump");
+    auto opened = dump::Dump::open(options_.inputs, ledger_);
+    if (opened.ok()) {
+      dump_ = std::move(*opened);
+      return Input{true, ""};
+    }
+    // A dump of a known format is one even if it is broken: its error stands. What no format takes may be a log.
+    if (!single || opened.error().code() != ErrorCode::kNotMine) return std::move(opened).error();
+    no_dump = opened.error();
+  }
+  stage("read log");
+  TRY(std::string text, read_text(first));
+  if (text.empty()) return Error(ErrorCode::kNotMine, first + ": empty: neither a dump nor a log");
+  if (!looks_like_text(text)) return first == "-" ? Error(ErrorCode::kNotMine, "standard input: not a text log") : no_dump;
+  return Input{false, std::move(text)};
+}
+
+Result<debuginfo::Finder> Session::finder() {
+  return debuginfo::Finder::make(options_.debuginfo, !options_.no_usual_places, cache_.path().empty() ? nullptr : &cache_, ledger_,
+                                 [this](const std::string& what, uint64_t done, uint64_t total) { progress_.show(what, done, total); });
+}
+
+Result<void> Session::open_kernel() {
+  stage("find debuginfo");
+  TRY(auto found, finder());
+  stage("open kernel");
+  kernel::OpenOptions o;
+  o.debuginfo = debuginfo_options();
+  TRY(kernel_, kernel::Kernel::open(*dump_, found, o, ledger_));
+  // What was given and does not fit is said at once, not only in the report.
+  for (const auto& entry : ledger_.entries())
+    if (entry.loss == Loss::kDebuginfoMismatch && !options_.debuginfo.empty() && !entry.details.empty())
+      std::fprintf(stderr, "inquest: refused: %s\n", entry.details.front().c_str());
+  return {};
+}
+
+Result<std::string> Session::read_text(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (!file) return Error(ErrorCode::kNotFound, fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
+  std::string text;
+  std::vector<char> piece(1 << 20);
+  for (size_t n; (n = std::fread(piece.data(), 1, piece.size(), file)) > 0 && text.size() < kMostText;) text.append(piece.data(), n);
+  if (file != stdin) std::fclose(file);
+  return text;
+}
+
+int fail(const Error& error) {
+  std::string message = error.message();
+  for (char& c : message)
+    if (c == '\n') c = ' ';
+  std::fprintf(stderr, "inquest: %s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace inquest::cli

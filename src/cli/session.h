@@ -1,0 +1,81 @@
+// Session: the stages of opening an input, in order and timed: file, dump, kernel. What every command starts with.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/options.h"
+#include "debuginfo/finder.h"
+#include "kernel/kernel.h"
+
+namespace inquest::cli {
+
+// Progress on standard error, on a terminal only, and only for work that takes over a second.
+class Progress {
+ public:
+  explicit Progress(bool wanted) : wanted_(wanted) {}
+  ~Progress();
+  void show(const std::string& what, uint64_t done, uint64_t total);
+
+ private:
+  bool wanted_;
+  bool shown_ = false;
+  std::string what_;
+  std::chrono::steady_clock::time_point start_, last_;
+};
+
+class Session {
+ public:
+  explicit Session(const Options& options);
+  ~Session();
+
+  LossLedger& ledger() { return ledger_; }
+  const CacheFolder& cache() const { return cache_; }
+  Progress& progress() { return progress_; }
+  // The inputs as a dump; or, if no dump format knows them, as a log ("-": standard input).
+  struct Input {
+    bool is_dump = false;
+    std::string text;
+  };
+  Result<Input> open_input();
+  Result<void> open_kernel();
+  const dump::Dump& dump() const { return *dump_; }
+  const kernel::Kernel& kernel() const { return *kernel_; }
+  Result<debuginfo::Finder> finder();
+  debuginfo::OpenOptions debuginfo_options() const;
+
+  // The whole of a text input ("-" = standard input); an error if it is no text.
+  Result<std::string> read_text(const std::string& path);
+
+  void stage(const std::string& name);            // ends the last one and starts this
+  void print_timings();
+
+ private:
+  const Options& options_;
+  CacheFolder cache_;
+  LossLedger ledger_;
+  Progress progress_;
+  std::optional<dump::Dump> dump_;
+  std::unique_ptr<kernel::Kernel> kernel_;
+  std::vector<std::pair<std::string, double>> stages_;
+  std::string current_;
+  std::chrono::steady_clock::time_point started_;
+};
+
+// "error: …" on standard error; gives the exit status 1.
+int fail(const Error& error);
+
+int run_report(const Options& options);
+int run_log(const Options& options);
+int run_shell(const Options& options);
+int run_symbolize(const Options& options);
+int run_index(const Options& options);
+int run_archive_add(const Options& options);
+int run_archive_search(const Options& options);
+int run_triage(const Options& options);
+
+}  // namespace inquest::cli

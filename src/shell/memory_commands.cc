@@ -1,0 +1,289 @@
+// rd, struct, union, p, whatis, sym, kmem, vtop: memory and types.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "shell/shell.h"
+
+namespace inquest::shell::commands_of {
+
+namespace {
+
+constexpr uint64_t kMostWords = 1 << 20;
+
+std::string ascii_of(Bytes bytes) {
+  std::string text;
+  for (std::byte b : bytes) {
+    auto c = std::to_integer<unsigned char>(b);
+    text += c >= 0x20 && c < 0x7f ? char(c) : '.';
+  }
+  return text;
+}
+
+std::optional<uint64_t> parse_count(const std::string& word) {
+  uint64_t v = 0;
+  int base = word.starts_with("0x") ? 16 : 10;
+  const char* start = word.data() + (base == 16 ? 2 : 0);
+  auto [end, error] = std::from_chars(start, word.data() + word.size(), v, base);
+  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return v;
+}
+
+struct ReadPlan {
+  unsigned size = 8;
+  uint64_t address = 0, count = 1;
+  bool physical = false, symbols = false, plain = false;
+};
+
+Result<ReadPlan> plan_of(const Context& context, const Words& words) {
+  ReadPlan plan;
+  std::vector<std::string> rest;
+  for (const auto& w : words.words) {
+    if (w == "-8") plan.size = 1;
+    else if (w == "-16") plan.size = 2;
+    else if (w == "-32") plan.size = 4;
+    else if (w == "-64") plan.size = 8;
+    else rest.push_back(w);
+  }
+  plan.physical = words.has('p');
+  plan.symbols = words.has('s') || words.has('S');
+  plan.plain = words.has('x');
+  if (rest.empty()) return Error(ErrorCode::kUsage, "which address?");
+  if (plan.physical) {
+    auto a = parse_hex(rest[0]);
+    if (!a) return Error(ErrorCode::kUsage, rest[0] + ": not an address");
+    plan.address = *a;
+  } else {
+    TRY(plan.address, parse_address(context, rest[0]));
+  }
+  if (rest.size() > 1) {
+    auto n = parse_count(rest[1]);
+    if (!n || *n > kMostWords) return Error(ErrorCode::kUsage, rest[1] + ": not a count");
+    plan.count = *n;
+  }
+  return plan;
+}
+
+std::string read_line(const Context& context, const ReadPlan& plan, uint64_t at, Bytes bytes) {
+  std::string line = fmt::format("{:16x}:  ", at);
+  unsigned per_line = plan.symbols ? 2 : 16 / plan.size;
+  for (size_t i = 0; i < bytes.size(); i += plan.size) {
+    uint64_t v = 0;
+    for (unsigned b = plan.size; b-- > 0;) v = v << 8 | std::to_integer<uint64_t>(bytes[i + b]);
+    auto symbol = plan.symbols ? context.program().symbol_at(VirtualAddress(v)) : std::nullopt;
+    std::string name = symbol ? fmt::format("{}{}", symbol->symbol.name, symbol->offset ? fmt::format("+{}", symbol->offset) : "") : "";
+    line += symbol ? fmt::format("{:<16} ", name) : fmt::format("{:0{}x} ", v, plan.size * 2);
+  }
+  if (plan.symbols || plan.plain) return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  for (size_t i = bytes.size() / plan.size; i < per_line; i++) line += std::string(plan.size * 2 + 1, ' ');
+  return line + "  " + ascii_of(bytes) + "\n";
+}
+
+struct TypeWords {
+  std::string type;
+  std::vector<std::string> members;
+  std::vector<std::string> rest;
+};
+
+TypeWords type_words(const Words& words) {
+  TypeWords t;
+  for (const auto& w : words.words) {
+    if (!t.type.empty()) {
+      t.rest.push_back(w);
+      continue;
+    }
+    size_t dot = w.find('.');
+    t.type = w.substr(0, dot);
+    if (dot == std::string::npos) continue;
+    std::string members = w.substr(dot + 1);
+    for (size_t at = 0; at <= members.size();) {
+      size_t comma = std::min(members.find(',', at), members.size());
+      if (comma > at) t.members.push_back(members.substr(at, comma - at));
+      at = comma + 1;
+    }
+  }
+  return t;
+}
+
+Result<const object::Type*> aggregate(const Context& context, const std::string& name, bool union_first) {
+  using object::TypeKind;
+  auto kinds = union_first ? std::array{TypeKind::kUnion, TypeKind::kStruct, TypeKind::kTypedef} : std::array{TypeKind::kStruct, TypeKind::kUnion, TypeKind::kTypedef};
+  for (TypeKind kind : kinds)
+    if (const auto* t = context.program().type(kind, name); t && t->stripped()->is_aggregate()) return t;
+  return Error(ErrorCode::kNotFound, "no such type in this kernel: " + name);
+}
+
+std::string member_layout(const object::Type* type, const debuginfo::FoundMember& m, bool hex) {
+  std::string at = hex ? fmt::format("[{:#x}]", m.member.offset()) : fmt::format("[{}]", m.member.offset());
+  std::string last = m.path.substr(m.path.rfind('.') + 1);
+  (void)type;
+  return fmt::format("   {} {};\n", at, debuginfo::spell(m.member.type, last));
+}
+
+Result<std::string> layout_or_value(const Context& context, const Words& words, bool union_first) {
+  TypeWords t = type_words(words);
+  if (t.type.empty()) return Error(ErrorCode::kUsage, "which type?");
+  TRY(const object::Type* type, aggregate(context, t.type, union_first));
+  std::optional<VirtualAddress> at;
+  uint64_t count = 1;
+  if (!t.rest.empty()) {
+    TRY(uint64_t a, parse_address(context, t.rest[0]));
+    at = VirtualAddress(a);
+    if (t.rest.size() > 1) count = parse_count(t.rest[1]).value_or(1);
+  }
+  bool hex = words.has('x'), offsets = words.has('o');
+  std::string out;
+  if (!at || offsets) {
+    if (t.members.empty()) return object::print_layout(type, hex, at);
+    out = debuginfo::spell(type->stripped()) + " {\n";
+    for (const auto& name : t.members) {
+      auto m = debuginfo::find_member(type, name);
+      if (!m) return Error(ErrorCode::kNotFound, fmt::format("{} has no member {}", debuginfo::spell(type), name));
+      out += member_layout(type, *m, hex);
+    }
+    return out + "}\n";
+  }
+  object::PrintOptions options;
+  options.hex = hex;
+  uint64_t size = type->size().value_or(0);
+  for (uint64_t i = 0; i < std::min<uint64_t>(count, 4096); i++) {
+    object::Value value(context.program(), type, *at + i * size);
+    // Without its bytes there is nothing to show: the reason is the answer.
+    if (auto bytes = value.bytes(); !bytes.ok() && t.members.empty()) return std::move(bytes).error();
+    if (t.members.empty()) {
+      out += debuginfo::spell(type->stripped()) + " " + object::print(value, options) + "\n";
+      continue;
+    }
+    for (const auto& name : t.members) {
+      TRY(object::Value member, value.member(name));
+      out += fmt::format("  {} = {}\n", name, object::print(member, options));
+    }
+  }
+  return out;
+}
+
+std::string place_of_symbol(const Context& context, const object::Symbol& s, uint64_t offset) {
+  const char letter = s.is_function ? 'T' : 'D';
+  std::string text = fmt::format("{:x} ({}) {}{}", s.address.value + offset, letter, s.name, offset ? fmt::format("+{}", offset) : "");
+  if (s.file && !s.file->name.empty()) text += " [" + s.file->name + "]";
+  if (s.is_function) {
+    auto source = context.program().source_at(VirtualAddress(s.address.value + offset));
+    if (!source.empty() && source.back().line) text += fmt::format("  {}: {}", source.back().file, source.back().line);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+Result<std::string> rd(const Context& context, const Words& words) {
+  TRY(ReadPlan plan, plan_of(context, words));
+  std::string out;
+  unsigned per_line = plan.symbols ? 2 : 16 / plan.size;
+  for (uint64_t done = 0; done < plan.count; done += per_line) {
+    uint64_t now = std::min<uint64_t>(per_line, plan.count - done), at = plan.address + done * plan.size;
+    std::vector<std::byte> bytes(now * plan.size);
+    auto read = plan.physical ? context.program().memory().physical().read(PhysicalAddress(at), bytes) : context.program().memory().read(VirtualAddress(at), bytes);
+    if (!read.ok()) {
+      // What was read stands; the rest is said, not zero-filled.
+      if (out.empty()) return std::move(read).error();
+      return out + fmt::format("{:16x}:  not in the dump: {}\n", at, read.error().message());
+    }
+    out += read_line(context, plan, at, bytes);
+  }
+  return out;
+}
+
+Result<std::string> structure(const Context& context, const Words& words) { return layout_or_value(context, words, false); }
+Result<std::string> union_(const Context& context, const Words& words) { return layout_or_value(context, words, true); }
+
+Result<std::string> p(const Context& context, const Words& words) {
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which expression?");
+  std::string expression = words.words.front();
+  bool address_of = expression.starts_with("&");
+  if (address_of) expression.erase(0, 1);
+  size_t split = expression.find_first_of(".[-");
+  std::string name = expression.substr(0, split);
+  std::string path = split == std::string::npos ? "" : expression.substr(split);
+  for (size_t arrow; (arrow = path.find("->")) != std::string::npos;) path.replace(arrow, 2, ".");
+  if (path.starts_with(".")) path.erase(0, 1);
+  TRY(object::Value value, object::Value::variable(context.program(), name));
+  if (!path.empty()) {
+    TRY(value, value.member(path));
+  }
+  object::PrintOptions options;
+  options.hex = words.has('x');
+  if (address_of) {
+    if (!value.address()) return Error(ErrorCode::kUsage, "it has no address");
+    return fmt::format("$1 = ({} *) {:#x}\n", debuginfo::spell(value.type()), value.address()->value);
+  }
+  return fmt::format("{} = $1 = {}\n", words.words.front(), object::print(value, options));
+}
+
+Result<std::string> whatis(const Context& context, const Words& words) {
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "what?");
+  std::string what;
+  for (const auto& w : words.words) what += (what.empty() ? "" : " ") + w;
+  const auto& program = context.program();
+  if (auto address = parse_hex(what); address && what.size() >= 3 && !program.symbol(what)) return fmt::format("{:x}: {}\n", *address, context.scene->identify(*address).text);
+  if (const auto* type = program.parse_type(what)) {
+    if (type->stripped()->is_aggregate()) return object::print_layout(type, true);
+    return fmt::format("{}\nSIZE: {}\n", debuginfo::spell(type), type->size().value_or(0));
+  }
+  if (auto type = aggregate(context, what, false); type.ok() && !program.symbol(what)) return object::print_layout(*type, true);
+  auto value = object::Value::variable(program, what);
+  if (value.ok()) return debuginfo::spell(value->type(), what) + ";\n";
+  if (auto symbol = program.symbol(what)) {
+    const auto* debug = symbol->file ? symbol->file->debug_file() : nullptr;
+    auto at = debug ? symbol->file->to_file(symbol->address) : std::nullopt;
+    if (auto f = at ? debug->function_at(*at) : std::nullopt) {
+      std::string parameters;
+      for (const auto& parameter : f->parameters) parameters += (parameters.empty() ? "" : ", ") + debuginfo::spell(parameter.type, parameter.name);
+      return fmt::format("{}({});\n", debuginfo::spell(f->result, what), parameters.empty() ? "void" : parameters);
+    }
+    return fmt::format("<text variable, no debug info> {};\n", what);
+  }
+  return std::move(value).error();
+}
+
+Result<std::string> sym(const Context& context, const Words& words) {
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which symbol or address?");
+  std::string out;
+  for (const auto& w : words.words) {
+    auto named = context.program().symbols_named(w);
+    for (const auto& s : named) out += place_of_symbol(context, s, 0);
+    if (!named.empty()) continue;
+    TRY(uint64_t address, parse_address(context, w));
+    auto s = context.program().symbol_at(VirtualAddress(address));
+    if (!s) return Error(ErrorCode::kNotFound, fmt::format("{:x} is in no symbol of this kernel", address));
+    out += place_of_symbol(context, s->symbol, s->offset);
+  }
+  return out;
+}
+
+Result<std::string> kmem(const Context& context, const Words& words) {
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which address?");
+  TRY(uint64_t address, parse_address(context, words.words.front()));
+  TRY(kernel::SlabObject o, context.kernel->slab().object_at(VirtualAddress(address)));
+  std::string out = "CACHE             OBJSIZE  NAME\n";
+  out += fmt::format("{:x}  {:>7}  {}\n", o.cache.address.value, o.cache.object_size, o.cache.name);
+  out += "  SLAB              MEMORY\n";
+  out += fmt::format("  {:x}  {:x}\n", o.slab.value, o.slab_start.value);
+  out += "  FREE / [ALLOCATED]\n";
+  std::string how = o.free_how.empty() ? "" : "  (" + o.free_how + ")";
+  if (!o.free) out += fmt::format("   {:x}  (whether it is free is not known: {})\n", o.start.value, o.free_how);
+  else out += *o.free ? fmt::format("   {:x}{}\n", o.start.value, how) : fmt::format("  [{:x}]\n", o.start.value);
+  return out + fmt::format("  {:x} is {:x} + {:#x}\n", address, o.start.value, o.offset);
+}
+
+Result<std::string> vtop(const Context& context, const Words& words) {
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which address?");
+  TRY(uint64_t address, parse_address(context, words.words.front()));
+  TRY(arch::Mapping m, context.program().memory().mapping(VirtualAddress(address)));
+  uint64_t physical = m.physical_start.value + (address - m.virtual_start.value);
+  auto chunk = context.program().memory().physical().chunk(PhysicalAddress(physical), 8);
+  return fmt::format("VIRTUAL           PHYSICAL\n{:x}  {:x}\n  page of {:#x} bytes{}{}; in the dump: {}\n", address, physical, m.size, m.writable ? ", writable" : ", read-only",
+                     m.executable ? ", executable" : "", dump::name_of(chunk.origin));
+}
+
+}  // namespace inquest::shell::commands_of

@@ -1,0 +1,121 @@
+#include "shell/shell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace inquest::shell {
+
+namespace {
+
+namespace c = commands_of;
+
+constexpr Command kCommands[] = {
+    {"sys", "sys", "The machine and its kernel.", c::sys},
+    {"log", "log [-l]", "The kernel's log; -l with levels.", c::log},
+    {"bt", "bt [-a] [-l] [-v] [PID | TASK]...", "Stacks. Without a word: the crashed thread's. -a: of every CPU. -l: file and line. -v: parameters and locals.\nInlined functions are frames, marked (inlined).\n  bt -l\n  bt 1", c::bt},
+    {"ps", "ps [-k | -u] [PID | COMMAND]...", "Every task; > marks those that were running.", c::ps},
+    {"mod", "mod [-s NAME [FILE]] [-S]", "The modules, where they lie, and their debuginfo (found by build ID; loaded when first needed).", c::mod},
+    {"rd", "rd [-8 | -16 | -32 | -64] [-s] [-x] [-p] ADDRESS | SYMBOL [COUNT]", "Memory. -s: addresses as symbols. -x: no text. -p: a physical address.\n  rd ffff8c2002647010 2\n  rd linux_banner 20", c::rd},
+    {"struct", "struct TYPE[.MEMBER[,MEMBER]] [-x] [-o] [ADDRESS [COUNT]]", "A structure's layout (-o: with offsets), or what lies at an address laid out as it. -x: hexadecimal.\n  struct xa_node.private_list -xo\n  struct list_head ffff8c2002647010", c::structure},
+    {"union", "union TYPE [-x] [-o] [ADDRESS]", "The same for unions.", c::union_},
+    {"*", "* TYPE [-x] [-o] [ADDRESS]", "struct or union, whichever it is.", c::structure},
+    {"p", "p EXPRESSION", "A variable, a member of one, an address of one.\n  p init_uts_ns.name.release\n  p &init_task", c::p},
+    {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), or how a name is declared.", c::whatis},
+    {"sym", "sym ADDRESS | SYMBOL...", "A symbol's address, or an address's symbol, with file and line.", c::sym},
+    {"kmem", "kmem ADDRESS", "The slab object that an address is in: cache, slab, object, free or [allocated].", c::kmem},
+    {"vtop", "vtop ADDRESS", "A virtual address translated by the kernel's page tables.", c::vtop},
+    {"dis", "dis [-l] [-x] [-r | -f] FUNCTION | ADDRESS [COUNT]", "Instructions, with what their operands are in the words of the source. -l: file and line. -r: from the function's start to the address. -f: from the address on.\n  dis -lx delete_node", c::dis},
+    {"events", "events", "What the log tells: warnings, oopses, panics.", c::event, true},
+    {"event", "event [E1]", "One event: registers as variables, frames as source lines.", c::event, true},
+    {"why", "why REGISTER [EVENT]", "What a register held at an event, in the words of the source.\n  why x3 E1", c::why, true},
+    {"callbacks", "callbacks TYPE.MEMBER", "Who hands this member over to RCU, and with which callback.\n  callbacks xa_node.callback_head", c::callbacks},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+Words split_words(const std::string& rest) {
+  Words words;
+  size_t at = 0;
+  while (at < rest.size()) {
+    while (at < rest.size() && (rest[at] == ' ' || rest[at] == '\t')) at++;
+    size_t end = std::min(rest.find_first_of(" \t", at), rest.size());
+    if (end == at) break;
+    std::string word = rest.substr(at, end - at);
+    if (word.size() > 1 && word[0] == '-') {
+      if (std::isdigit(static_cast<unsigned char>(word[1]))) words.words.push_back(word);
+      else words.options += word.substr(1);
+    } else {
+      words.words.push_back(word);
+    }
+    at = end;
+  }
+  return words;
+}
+
+std::optional<uint64_t> parse_hex(std::string_view word) {
+  if (word.starts_with("0x")) word.remove_prefix(2);
+  uint64_t v = 0;
+  auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), v, 16);
+  if (error != std::errc() || end != word.data() + word.size() || word.empty()) return std::nullopt;
+  return v;
+}
+
+Result<uint64_t> parse_address(const Context& context, const std::string& word) {
+  std::string name = word;
+  uint64_t offset = 0;
+  if (size_t plus = word.find('+'); plus != std::string::npos) {
+    name = word.substr(0, plus);
+    std::string tail = word.substr(plus + 1);
+    auto o = parse_hex(tail.substr(0, tail.find('/')));
+    if (!o) return Error(ErrorCode::kUsage, word + ": what stands behind + is no number");
+    offset = *o;
+  }
+  // A name that is hexadecimal too ("dead") is a symbol if the kernel has it and it is short.
+  if (auto symbol = name.starts_with("0x") || name.size() >= 12 ? std::nullopt : context.program().symbol(name)) return symbol->address.value + offset;
+  if (auto v = parse_hex(name)) return *v + offset;
+  if (auto symbol = context.program().symbol(name)) return symbol->address.value + offset;
+  return Error(ErrorCode::kNotFound, word + ": neither an address nor a symbol of this kernel");
+}
+
+std::string help_text(const std::string& about) {
+  std::string text;
+  for (const Command& command : kCommands) {
+    if (about.empty()) text += fmt::format("  {:<10} {}\n", command.name, command.help.substr(0, command.help.find('\n')));
+    else if (command.name == about) return fmt::format("usage: {}\n\n{}\n", command.usage, command.help);
+  }
+  if (!about.empty()) return fmt::format("no command {}; `help` lists them\n", about);
+  return text + "  help       this list; help COMMAND tells more\n  quit       leave\n";
+}
+
+Result<std::string> run_line(const Context& context, const std::string& line) {
+  size_t start = line.find_first_not_of(" \t");
+  if (start == std::string::npos || line[start] == '#') return std::string();
+  size_t end = std::min(line.find_first_of(" \t", start), line.size());
+  std::string name = line.substr(start, end - start);
+  std::string rest = line.substr(end);
+  if (name == "help") {
+    Words words = split_words(rest);
+    return help_text(words.words.empty() ? "" : words.words.front());
+  }
+  // p/x is p -x.
+  if (name.starts_with("p/")) {
+    rest = " -" + name.substr(2) + rest;
+    name = "p";
+  }
+  for (const Command& command : kCommands)
+    if (command.name == name) {
+      if (!context.kernel && !command.on_log) return Error(ErrorCode::kUnsupported, name + ": this is a log; it holds no memory, only what `events` and `event` show");
+      return command.run(context, split_words(rest)).in(name);
+    }
+  if (!context.kernel) return Error(ErrorCode::kUsage, fmt::format("{}: no such command; `help` lists them", name));
+  // crash prints a type when its name is typed alone.
+  if (context.program().type(object::TypeKind::kStruct, name) || context.program().type(object::TypeKind::kUnion, name))
+    return c::structure(context, split_words(name + rest)).in("struct");
+  return Error(ErrorCode::kUsage, fmt::format("{}: no such command; `help` lists them", name));
+}
+
+}  // namespace inquest::shell
