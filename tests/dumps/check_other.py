@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""The lab's other cases: the cause is one of those its case.json accepts, and no healthy kernel is accused.
+usage: check_other.py INQUEST"""
+import sys
+
+import lab_dumps
+
+
+def check_null_member(checks, dump, r):
+    v = r['verdicts'][0]
+    checks.that(f'{dump}: the struct', 'parcel_ring' in (v['object']['type'] or ''), v['object'])
+    checks.that(f'{dump}: the member', 'head' in ' '.join(v['object']['members']), v['object'])
+    checks.that(f'{dump}: the variable', 'ring' in v['summary'] or 'queue' in v['summary'], v['summary'])
+    checks.that(f'{dump}: the line', v['guilty']['line'] and 'null_member.c' in (v['guilty']['file'] or ''), v['guilty'])
+    checks.that(f'{dump}: confidence', v['confidence'] >= 0.8, v['confidence'])
+
+
+def main():
+    program = sys.argv[1]
+    found = [d for d in lab_dumps.dumps() if d.case != 'stid_race']
+    if not found:
+        lab_dumps.skip('the lab has no such dumps')
+    checks = lab_dumps.Checks()
+    for dump in found:
+        try:
+            r = lab_dumps.report(program, dump)
+        except (AssertionError, ValueError) as error:
+            checks.that(f'{dump}: a report', False, error)
+            continue
+        v = r['verdicts'][0]
+        accepted = dump.truth.get('accepted') or [dump.truth['cause']]
+        checks.that(f'{dump}: cause', v['cause'] in accepted, f"{v['cause']} {v['confidence']:.2f}, accepted {accepted}")
+        checks.that(f'{dump}: release', r['system']['release'] == dump.release)
+        if dump.case == 'null_member':
+            check_null_member(checks, dump, r)
+        if v['cause'] == 'unknown':
+            checks.that(f'{dump}: unknown accuses with no confidence', v['confidence'] == 0)
+        print(f"{dump}: {v['cause']} {v['confidence']:.2f}", flush=True)
+    checks.finish()
+
+
+main()
