@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := g++ cmake ninja-build pkg-config python3 git ccache lld libcapstone-dev libdeflate-dev libzstd-dev liblzo2-dev libsnappy-dev \
 	libarchive-dev libgit2-dev libsqlite3-dev libpq-dev libfmt-dev libcli11-dev libedit-dev rapidjson-dev libgtest-dev libgmock-dev libbenchmark-dev
 
-.PHONY: all build packages demo check lab-64k bench tidy format sanitize fuzz clean help
+.PHONY: all build packages demo check casebook lab-64k bench tidy format sanitize fuzz clean help
 
 all: build
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make           build $(BUILD)/inquest'
 	@echo 'make demo      crash a Debian kernel, dump it, and let inquest find out why (report.md)'
 	@echo 'make check     every test: units, fuzz corpora, real dumps of the lab'
+	@echo 'make casebook  every crash of the casebook on two architectures and two kernels, and the score (an hour, cached)'
 	@echo 'make lab-64k   a 64K-page aarch64 kernel and its dump (about 10 minutes, cached)'
 	@echo 'make bench     against crash, drgn and the rest, on the same files'
 	@echo 'make sanitize  the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
@@ -44,7 +45,14 @@ check: packages
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset default
 	@cmake --build $(BUILD)
 	@$(LAB) make --set check
+	@$(LAB) make --set casebook-check
 	@ctest --test-dir $(BUILD) --output-on-failure -j2
+
+casebook: build
+	@$(LAB) packages --install
+	@$(LAB) make --set casebook
+	@$(LAB) make --set casebook --kernel 6.12
+	@python3 tests/casebook/score.py $(BUILD)/inquest
 
 lab-64k: packages
 	@$(LAB) packages --install

@@ -127,7 +127,7 @@ class CaseTest(unittest.TestCase):
         self.assertLessEqual({"stid_race", "null_member", "bug_on", "healthy"}, {case.name for case in found})
         for case in found:
             with self.subTest(case.name):
-                self.assertTrue((case.folder / f"{case.name}.c").is_file())
+                self.assertEqual(len(list(case.folder.glob("*.c"))), 1)
                 self.assertIn(case.cause, SLUGS)
                 self.assertTrue(set(case.accepted) <= set(SLUGS) and case.cause in case.accepted)
                 self.assertIn(case.ends, ("panic", "running"))
@@ -135,17 +135,46 @@ class CaseTest(unittest.TestCase):
                 for pattern in case.log:
                     re.compile(pattern)
                 self.assertNotIn("'", case.trigger)  # the guest's configuration quotes it so
-                source = (case.folder / f"{case.name}.c").read_text()
+                source = (case.folder / f"{case.module}.c").read_text()
                 self.assertIn("MODULE_LICENSE", source)
                 self.assertIn('lab_number("tasks"', source)
+
+    def test_the_casebook_has_answers(self):
+        for case in cases.casebook():
+            with self.subTest(case.name):
+                source = (case.folder / f"{case.module}.c").read_text()
+                self.assertTrue(set(case.arches) <= set(ARCHES) and set(case.check) <= set(case.arches))
+                self.assertTrue(set(case.kernels) <= set(kernels.SERIES))
+                self.assertTrue(set(case.object) <= {"type", "member"} and set(case.guilty) <= {"functions", "module"})
+                self.assertEqual(bool(case.guilty_lines()), bool(case.guilty.get("functions")))
+                if case.guilty.get("functions"):
+                    self.assertTrue(any(name in source for name in case.guilty["functions"]))
+                for name in case.object.get("member", []):
+                    self.assertRegex(source, rf"\b{name}\b")
+
+    def test_no_two_cases_share_a_module(self):
+        names = [case.module for case in cases.all_cases()]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_marks_do_not_make_a_dump_outdated(self):
+        with tempfile.TemporaryDirectory() as name:
+            case = cases.Case("x", Path(name), "", "unknown", ["unknown"], "panic")
+            source = Path(name) / "driver.c"
+            source.write_text("one();\n\ttwo();\n")
+            before, boot = case.fingerprint(), case.boot_fingerprint()
+            source.write_text("one();\n\ttwo(); /* guilty: twice */\n")
+            self.assertEqual((case.fingerprint(), case.guilty_lines(), case.module), (before, ["driver.c:2"], "driver"))
+            source.write_text("one();\n\tthree();\n")
+            self.assertNotEqual(case.fingerprint(), before)
+            self.assertNotEqual(cases.Case("x", Path(name), "", "unknown", [], "panic", arguments="quiet").boot_fingerprint(), boot)
 
     def test_an_unknown_case_is_one_clear_line(self):
         with self.assertRaisesRegex(LabError, "no case nonesuch: .*lab list"):
             cases.find_case("nonesuch")
 
     def test_sets_name_what_exists(self):
-        for name, rows in forms.SETS.items():
-            for case_name, arch, form_names in rows:
+        for name in forms.SETS:
+            for case_name, arch, form_names in forms.rows_of(name):
                 with self.subTest(f"{name} {case_name} {arch}"):
                     cli.check_forms(cases.find_case(case_name), [forms.find_form(form, arch) for form in form_names])
         for form in forms.FORMS.values():
@@ -272,7 +301,7 @@ class CommandTest(InCache):
 
 class StyleTest(unittest.TestCase):
     def test_files_stay_readable(self):
-        for path in [LAB / "lab", *LAB.glob("**/*.py"), *LAB.glob("cases/**/*.[ch]")]:
+        for path in [LAB / "lab", *LAB.glob("**/*.py"), *LAB.glob("cases/**/*.[ch]"), *LAB.glob("casebook/**/*.[ch]")]:
             self.assertLess(len(path.read_text().splitlines()), 400, path)
 
 

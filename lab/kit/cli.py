@@ -10,7 +10,7 @@ from .cache import cache_root, locked
 from .cases import all_cases, find_case
 from .dumps import dump_files, dump_folder, is_made, make_dumps
 from .formats import disk_bytes
-from .forms import BOOTS, FORMS, SETS, find_form
+from .forms import BOOTS, CASEBOOK_FORM, FORMS, SETS, find_form, rows_of
 from .kernel64k import kernel_64k
 from .kernels import SERIES, cached_kernel, complete_kernels, debian_kernel
 from .say import LabError
@@ -38,7 +38,7 @@ def parser():
     make.add_argument("case", nargs="?", metavar="CASE")
     make.add_argument("--set", choices=SETS, help="everything a purpose needs, in place of one CASE")
     make.add_argument("--arch", choices=ARCHES, default="x86_64")
-    make.add_argument("--form", default="elf", metavar="FORM[,FORM]", help="default elf; `lab list` names them")
+    make.add_argument("--form", metavar="FORM[,FORM]", help="default elf, kdump-zlib for the casebook's; `lab list` names them")
     make.add_argument("--kernel", choices=SERIES, default="6.1")
     make.add_argument("--fresh", action="store_true", help="ask Debian for today's kernel even if the cache has one")
     commands.add_parser("make-64k", help="build an arm64 kernel with pages of 64 KiB and make the seed's crash on it (ten minutes)")
@@ -69,8 +69,8 @@ def list_all():
         arches = "" if len(form.arches) == len(ARCHES) else f" ({', '.join(form.arches)} only)"
         print(f"  {form.name:14} {form.description}{arches}")
     print("sets")
-    for name, rows in SETS.items():
-        print(f"  {name:14} " + "; ".join(f"{case} {arch} {','.join(forms)}" for case, arch, forms in rows))
+    for name in SETS:
+        print(f"  {name:14} " + "; ".join(f"{case} {arch} {','.join(forms)}" for case, arch, forms in rows_of(name)))
     print(f"kernels\n  {', '.join(SERIES)} (64k by `lab make-64k`)\ncache\n  {cache_root()}")
 
 
@@ -84,7 +84,7 @@ def packages(install):
 def make(options):
     if bool(options.case) == bool(options.set):
         raise LabError("name one CASE or one --set: `lab/lab list` names them")
-    rows = SETS[options.set] if options.set else [(options.case, options.arch, options.form.split(","))]
+    rows = rows_of(options.set, options.kernel) if options.set else [row_of(options)]
     for case_name, arch_name, form_names in rows:
         case = find_case(case_name)
         forms = [find_form(name, arch_name) for name in form_names]
@@ -100,6 +100,16 @@ def make(options):
             finally:
                 kernel.complete()
         print_files(kernel, case, forms)
+
+
+def row_of(options):
+    case = find_case(options.case)
+    if options.arch not in case.arches:
+        raise LabError(f"{case.name} is made on {', '.join(case.arches)} only, not on {options.arch}")
+    if case.kernels and options.kernel not in case.kernels:
+        raise LabError(f"{case.name} is made on the {', '.join(case.kernels)} kernel only, not on {options.kernel}")
+    forms = options.form or (CASEBOOK_FORM if case.in_casebook else "elf")
+    return case.name, options.arch, forms.split(",")
 
 
 def find_kernel(series, arch, fresh):

@@ -5,8 +5,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .cache import BUILDING, building
-from .cases import CASES
+from .cache import BUILDING, building, write_file
+from .cases import LAB
 from .crashkernel import add_loader
 from .formats import identify
 from .forms import BOOTS
@@ -37,7 +37,18 @@ def dump_files(folder, form):
 
 def is_made(kernel, case, form):
     truth = dump_folder(kernel, case, form) / "truth.json"
-    return truth.exists() and read_truth(truth)["fingerprint"] == case.fingerprint()
+    if not truth.exists():
+        return False
+    found = read_truth(truth)
+    return found["fingerprint"] == case.fingerprint() and found.get("boot", case.boot_fingerprint()) == case.boot_fingerprint()
+
+
+def refresh_answer(kernel, case, form):
+    """The answer may be put better while the dump stays what it is."""
+    path = dump_folder(kernel, case, form) / "truth.json"
+    found = read_truth(path)
+    if any(found.get(key) != value for key, value in case.answer().items()):
+        write_file(path, json.dumps({**found, **case.answer()}, indent=1) + "\n")
 
 
 def make_dumps(kernel, case, forms):
@@ -48,6 +59,8 @@ def make_dumps(kernel, case, forms):
         wanted = [form for form in missing if form.boot == name]
         if wanted:
             make_from_boot(kernel, case, boot, wanted, module)
+    for form in forms:
+        refresh_answer(kernel, case, form)
     kernel.complete()
     install_debuginfo(kernel, case)
 
@@ -73,12 +86,12 @@ def make_from_boot(kernel, case, boot, forms, module):
 
 
 def node_name(case):
-    return "lab-" + case.name.replace("_", "-")
+    return "lab-" + case.module.replace("_", "-")
 
 
 def boot_and_save(kernel, case, boot, forms, module, work):
     """Boots, crashes and saves; leaves FORM/vmcore* and serial.log in `work`."""
-    arguments = [f"console={kernel.arch.console}", kernel.arch.arguments, "panic=0 oops=panic", CRASH_MEMORY if boot.kdump else ""]
+    arguments = [f"console={kernel.arch.console}", kernel.arch.arguments, "panic=0 oops=panic", case.arguments, CRASH_MEMORY if boot.kdump else ""]
     (work / "initrd").write_bytes(initrd_for(kernel, case, boot, module, work))
     devices = ["-device", "vmcoreinfo"] if boot.vmcoreinfo else []
     disk = work / "disk"
@@ -89,9 +102,9 @@ def boot_and_save(kernel, case, boot, forms, module, work):
     with Guest(kernel.arch, kernel.image, work / "initrd", boot.memory, " ".join(filter(None, arguments)), work / "serial.log", devices,
                dict(boot.cpu).get(kernel.arch.name), CPUS) as guest:
         if boot.kdump:
-            guest.wait_for_end(PATIENCE * 2)
+            guest.wait_for_end(PATIENCE * 2 + case.patience)
         else:
-            guest.wait_for("end Kernel panic" if case.ends == "panic" else r"lab: ready[\s\S]*lab: tasks \d+\s", PATIENCE)
+            guest.wait_for("end Kernel panic" if case.ends == "panic" else r"lab: ready[\s\S]*lab: tasks \d+\s", PATIENCE + case.patience)
             for form in forms:
                 (work / form.name).mkdir()
                 guest.dump(work / form.name / "vmcore", form.qmp)
@@ -181,7 +194,7 @@ def initrd_for(kernel, case, boot, module, work):
     modules = kernel.modules(loaded_modules(kernel, case, boot))
     crash_line = f"console={kernel.arch.console} {kernel.arch.arguments} irqpoll nr_cpus=1 reset_devices" if boot.kdump else ""
     initrd = base_initrd(kernel.arch, case, modules, crash_line)
-    initrd.add(f"modules/{case.name}.ko", module.read_bytes())
+    initrd.add(f"modules/{case.module}.ko", module.read_bytes())
     if boot.kdump:
         initrd.add("vmlinuz", kernel.image.read_bytes())
         initrd.add("crash.initrd", base_initrd(kernel.arch, case, kernel.modules(DISK_MODULES), "").archive())
@@ -192,9 +205,9 @@ def initrd_for(kernel, case, boot, module, work):
 def base_initrd(arch, case, modules, crash_line):
     initrd = Initrd()
     initrd.add("bin/busybox", busybox(arch), 0o755)
-    initrd.add("init", (CASES.parent / "guest" / "init").read_bytes(), 0o755)
+    initrd.add("init", (LAB / "guest" / "init").read_bytes(), 0o755)
     names = " ".join(name for name, _ in modules)
-    initrd.add("lab.conf", f"CASE={case.name}\nENDS={case.ends}\nNODE={node_name(case)}\nMODULES='{names}'\n"
+    initrd.add("lab.conf", f"CASE={case.module}\nENDS={case.ends}\nPATIENCE={case.patience}\nNODE={node_name(case)}\nMODULES='{names}'\n"
                            f"CRASH_COMMAND_LINE='{crash_line}'\nTRIGGER='{case.trigger}'\n")
     for name, data in modules:
         initrd.add(f"modules/{name}.ko", data)

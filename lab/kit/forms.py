@@ -1,6 +1,7 @@
 """The forms a dump comes in, and the sets that `make check` and a demonstration need."""
 from dataclasses import dataclass
 
+from .cases import casebook
 from .say import LabError
 
 
@@ -49,7 +50,9 @@ FORMS = {form.name: form for form in (
     Form("vmcore", "kdump", BOTH, "a copy of the crash kernel's /proc/vmcore"),
 )}
 
-# What is made of which case, on which architecture; 6.1 kernels.
+CASEBOOK_FORM = "kdump-zlib"  # a tenth of what an ELF of the same memory takes
+
+# What is made of which case, on which architecture; the 6.1 kernel unless another is asked for.
 SETS = {
     "demo": [("stid_race", "x86_64", ("elf",))],
     "check": [
@@ -60,7 +63,18 @@ SETS = {
         ("bug_on", "x86_64", ("kdump-lzo31",)),
         ("healthy", "x86_64", ("elf",)),
     ],
+    "casebook": lambda case: case.arches,
+    "casebook-check": lambda case: case.check,
 }
+
+
+def rows_of(name, series="6.1"):
+    """The rows of a set; those of the casebook's are what its cases say of themselves."""
+    rows = SETS[name]
+    if not callable(rows):
+        return rows
+    return [(case.name, arch, (CASEBOOK_FORM,)) for arch in BOTH for case in casebook()
+            if arch in rows(case) and (not case.kernels or series in case.kernels)]
 
 
 def find_form(name, arch):

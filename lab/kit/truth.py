@@ -56,9 +56,9 @@ def truth_of(case, kernel, form, boot, serial, node, cpus, containers):
     version = re.search(r"(Linux version .*)$", log.replace("\r", ""), re.M)
     return {
         "case": case.name, "form": form.name, "arch": kernel.arch.name, "release": kernel.release, "series": kernel.series,
-        "description": case.description, "cause": case.cause, "accepted": case.accepted,
-        "module": case.name, "modules": [*loaded_modules(kernel, case, boot), case.name], "source": f"lab/cases/{case.name}/{case.name}.c",
-        "fingerprint": case.fingerprint(),
+        **case.answer(), "casebook": case.in_casebook,
+        "module": case.module, "modules": [*loaded_modules(kernel, case, boot), case.module], "source": case.source,
+        "fingerprint": case.fingerprint(), "boot": case.boot_fingerprint(), "arguments": case.arguments,
         "cpus": cpus, "memory_bytes": boot.memory << 20, "page_size": SERIES[kernel.series].page_size,
         "paging_levels": paging_levels(kernel, boot), "vmcoreinfo": boot.vmcoreinfo or boot.kdump, "nodename": node,
         "version": version.group(1) if version else None,

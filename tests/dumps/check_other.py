@@ -17,7 +17,7 @@ def check_null_member(checks, dump, r):
 
 def main():
     program = sys.argv[1]
-    found = [d for d in lab_dumps.dumps() if d.case != 'stid_race']
+    found = [d for d in lab_dumps.dumps() if d.case != 'stid_race' and not d.truth.get('casebook')]  # scored by tests/casebook
     if not found:
         lab_dumps.skip('the lab has no such dumps')
     checks = lab_dumps.Checks()
