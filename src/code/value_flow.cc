@@ -28,24 +28,42 @@ ExpressionRef entry_value(const arch::Arch& arch, unsigned reg) {
   return e;
 }
 
-ExpressionRef merge(const ExpressionRef& a, const ExpressionRef& b) { return same(a, b) ? a : nullptr; }
+constexpr int kMaxMergeDepth = 16;
+
+// Of two that are the same value, what both paths agree on: a variable keeps its name, but not an origin that only one path gave it (the
+// first round of a loop). Gives `a` itself where there is nothing to take away.
+ExpressionRef agreed(const ExpressionRef& a, const ExpressionRef& b, int depth = 0) {
+  if (!a || !b || a == b || depth > kMaxMergeDepth || a->kind != b->kind) return a;
+  ExpressionRef left = a->left, right = a->right;
+  if (a->kind == Kind::kVariable) left = known(a->left) && known(b->left) && same(a->left, b->left) ? agreed(a->left, b->left, depth + 1) : nullptr;
+  else left = agreed(a->left, b->left, depth + 1), right = agreed(a->right, b->right, depth + 1);
+  if (left == a->left && right == a->right) return a;
+  auto e = std::make_shared<Expression>(*a);
+  e->left = std::move(left);
+  e->right = std::move(right);
+  return e;
+}
+
+ExpressionRef merge(const ExpressionRef& a, const ExpressionRef& b) { return same(a, b) ? agreed(a, b) : nullptr; }
 
 // Whether merging changed anything.
 bool merge_into(State& into, const State& from) {
   bool changed = false;
   for (size_t r = 0; r < into.registers.size(); r++) {
     if (!into.registers[r]) continue;
-    if (auto m = merge(into.registers[r], from.registers[r]); !m) {
-      into.registers[r] = nullptr;
+    if (auto m = merge(into.registers[r], from.registers[r]); m != into.registers[r]) {
+      into.registers[r] = m;
       changed = true;
     }
   }
   for (auto it = into.slots.begin(); it != into.slots.end();) {
     auto other = from.slots.find(it->first);
-    if (other == from.slots.end() || !same(it->second, other->second)) {
+    if (auto m = other == from.slots.end() ? nullptr : merge(it->second, other->second); !m) {
       it = into.slots.erase(it);
       changed = true;
     } else {
+      if (m != it->second) changed = true;
+      it->second = m;
       ++it;
     }
   }

@@ -67,6 +67,29 @@ struct CallView {                      // the call a return address belongs to
   std::vector<RegisterMeaning> arguments;
 };
 
+// One step of a value's way back from where it did harm to where it was born (code/origin.h has the meaning of each field).
+struct OriginView {
+  std::string text, type;              // "h->peer->ops", "struct peer *"
+  std::string variable, function;
+  std::string birth;                   // "loaded", "parameter", "call", "symbol", "constant", "current", "computed", "unknown"
+  std::optional<uint64_t> value;       // what it was …
+  bool value_then = false;             // … as of the event; false: computed from memory as the dump has it
+  std::string value_how;
+  std::optional<uint64_t> address;     // of the memory it was loaded from
+  std::optional<uint64_t> now;         // what that memory holds in the dump
+  std::string why_not_now;
+  unsigned size = 8;
+  std::string object;                  // the struct it was a member of …
+  int64_t offset = 0;                  // … there
+  std::vector<std::string> members;
+  bool on_stack = false;               // from the function's own stack frame
+  std::string callee;                  // what returned it
+  std::string passed_in;               // the register a parameter came in
+  uint64_t at = 0;                     // the instruction that made it, 0: none
+  std::vector<SourceRef> source;
+  bool changed() const { return value_then && value && now && *value != *now; }
+};
+
 struct FrameView {
   uint64_t address = 0;                // as on the stack (a return address, or the pc)
   bool exact = false;                  // address is a pc, not a return address
@@ -176,6 +199,8 @@ class CrashScene {
   virtual std::optional<uint64_t> size_of(const std::string&) const { return std::nullopt; }
   virtual std::vector<MemberView> members_at(const std::string&, uint64_t) const { return {}; }
   virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }
+  // Back from a register at an event, through the function and its callers: step 0 is the register's own value.
+  virtual std::vector<OriginView> origin_of(const std::string&, const std::string&) const { return {}; }
   virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }
   // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first.
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }

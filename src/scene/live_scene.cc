@@ -226,7 +226,8 @@ void LiveScene::add_crashed() {
     return;
   }
   thread.how = context->how;
-  auto stack = kernel_->unwinder().unwind(context->registers, context->pc_is_return);
+  crashed_stack_ = kernel_->unwinder().unwind(context->registers, context->pc_is_return);
+  const auto& stack = crashed_stack_;
   for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, true));
   thread.complete = stack.reached_root();
   thread.why_incomplete = stack.why;

@@ -25,6 +25,7 @@ class LiveScene : public CrashScene {
   std::optional<uint64_t> size_of(const std::string& type) const override;
   std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
+  std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
   std::vector<StoreView> stores_of(const std::string& function) const override;
   std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                           const std::vector<std::string>& first_in) const override;
@@ -37,9 +38,13 @@ class LiveScene : public CrashScene {
   void add_crashed();
   std::optional<uint64_t> address_of(const std::string& symbol, const std::string& module, uint64_t offset, uint64_t size) const;
   std::shared_ptr<const code::ValueFlow> flow_at(uint64_t pc) const;
+  // The frame of the crashed thread's stack that an event happened in; nothing if it was another thread.
+  std::optional<size_t> frame_of(const EventView& event) const;
+  void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
 
   const kernel::Kernel* kernel_;
   std::string log_text_;
+  unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };
 

@@ -97,6 +97,25 @@ Result<std::string> event(const Context& context, const Words& words) {
   return out.empty() ? "no event in the log\n" : out;
 }
 
+// One step back: "h->peer (struct peer *) = 0x…, in rdi: loaded from 0x…, struct hub.peer; memory holds 0x… now".
+std::string origin_line(const scene::OriginView& s) {
+  std::string out = fmt::format("  {}{}", s.text, s.type.empty() ? "" : fmt::format(" ({})", s.type));
+  if (s.value) out += fmt::format(" = {:#x}{}", *s.value, s.value_how.empty() ? "" : ", " + s.value_how);
+  if (s.birth == "loaded") {
+    out += s.on_stack ? ": loaded from this function's own stack" : ": loaded";
+    if (s.address) out += fmt::format(" from {:#x}", *s.address);
+    if (!s.object.empty()) out += fmt::format(", offset {:#x} of {}", uint64_t(s.offset), s.object);
+    if (s.now) out += s.changed() ? fmt::format("; that memory holds {:#x} now: it changed since", *s.now) : fmt::format("; that memory holds {:#x}", *s.now);
+    else out += "; that memory: " + s.why_not_now;
+  } else if (s.birth == "call") {
+    out += ": returned by " + s.callee;
+  } else if (s.birth != "unknown") {
+    out += ": " + s.birth;
+  }
+  if (!s.source.empty()) out += fmt::format("\n      at {} {}:{}", s.source.front().function, s.source.front().file, s.source.front().line);
+  return out + "\n";
+}
+
 Result<std::string> why(const Context& context, const Words& words) {
   if (words.words.empty()) return Error(ErrorCode::kUsage, "which register?");
   const auto& reg = words.words.front();
@@ -120,20 +139,7 @@ Result<std::string> why(const Context& context, const Words& words) {
       out += fmt::format("  the fault address of {}, {:#x}, is {:#x} behind it\n", other.id, *other.event.fault_address, *other.event.fault_address - *value);
   }
   if (auto identity = context.scene->identify(*value).text; !identity.empty()) out += "  " + identity + "\n";
-  if (context.kernel && view->pc && context.scene->is_text(*view->pc)) {
-    auto code = code::FunctionCode::at(context.program(), VirtualAddress(*view->pc));
-    if (!code.ok()) return out;
-    code::ValueFlow flow(*code);
-    auto index = (*code)->index_of(VirtualAddress(*view->pc));
-    auto number = context.program().arch().register_number(reg);
-    auto e = index && number ? flow.register_before(*index, *number) : nullptr;
-    // Where it was born: each step's instruction.
-    for (int step = 0; code::known(e) && step < 8; step++) {
-      auto i = (*code)->index_of(e->at);
-      if (i) out += fmt::format("  born at {}\n", insn_line(flow, *i));
-      e = e->left;
-    }
-  }
+  for (const auto& step : context.scene->origin_of(view->id, reg)) out += origin_line(step);
   return out;
 }
 
