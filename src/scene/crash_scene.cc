@@ -33,6 +33,14 @@ const EventView* CrashScene::event(std::string_view id) const {
   return nullptr;
 }
 
+const JourneyStep* JourneyView::load() const {
+  for (const JourneyStep& s : steps) {
+    if (s.depth > 0 || s.kind == "arithmetic") return nullptr;
+    if (s.kind == "load") return &s;
+  }
+  return nullptr;
+}
+
 Reading CrashScene::read(uint64_t, uint64_t) const { return {{}, "", "there is no memory here, only a log"}; }
 
 Identity CrashScene::identify(uint64_t address) const {

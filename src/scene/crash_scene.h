@@ -172,6 +172,36 @@ struct StoreView {                     // what a function stores through its fir
   int line = 0;
 };
 
+// One instruction on the way of a value, backward from an event (code/journey.h).
+struct JourneyStep {
+  std::string kind;                    // "move", "arithmetic", "load", "reload", "constant", "argument", "result", "several", "unknown"
+  int depth = 0;                       // 0: the value itself; 1: the pointer that it was loaded through; …
+  uint64_t pc = 0;
+  std::string instruction, reg, text, type, variable;  // text: "h->peer"; variable: of the source, that it became
+  std::string function;                // concrete
+  std::vector<SourceRef> source;       // innermost inlined first
+  std::optional<uint64_t> value;       // that the register got
+  // Of a load: where it read, and what is there now.
+  std::optional<uint64_t> address;
+  std::string object;                  // struct read from, "" = unknown; at `offset`
+  int64_t offset = 0;
+  std::vector<std::string> members;    // every union arm there
+  bool address_leans_on_memory = false;  // the address was found by reading memory as it is now
+  std::optional<uint64_t> memory_now;
+  std::string memory_why_not;
+  std::optional<bool> unchanged;       // whether memory still holds what was loaded; nothing: not known
+  std::vector<SourceRef> candidates;   // of "several": the lines that may have set it
+};
+
+struct JourneyView {
+  std::string reg;
+  std::optional<uint64_t> value;
+  std::vector<JourneyStep> steps;       // from the register back
+  std::string end;                     // why the way ends: a sentence
+  // The load that brought the value itself, copied about since at most; null: it was not loaded, or changed on the way.
+  const JourneyStep* load() const;
+};
+
 struct Facts {
   kernel::SystemFacts system;
   bool has_dump = false, has_debuginfo = false;
@@ -206,6 +236,8 @@ class CrashScene {
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }
   // The struct of which a slab cache's objects are, "" if it cannot be told.
   virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }
+  // Where a register's value at an event was born, and whether memory still holds it.
+  virtual std::optional<JourneyView> journey_of(const EventView&, const std::string&) const { return std::nullopt; }
 
  protected:
   Facts facts_;

@@ -30,6 +30,7 @@ class LiveScene : public CrashScene {
   std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                           const std::vector<std::string>& first_in) const override;
   std::string type_of_cache(const std::string& cache, uint64_t object_size) const override;
+  std::optional<JourneyView> journey_of(const EventView& event, const std::string& reg) const override;
 
  private:
   void add_facts();
@@ -41,6 +42,7 @@ class LiveScene : public CrashScene {
   // The frame of the crashed thread's stack that an event happened in; nothing if it was another thread.
   std::optional<size_t> frame_of(const EventView& event) const;
   void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
+  unwind::Stack stack_of(const EventView& event) const;
 
   const kernel::Kernel* kernel_;
   std::string log_text_;

@@ -140,6 +140,7 @@ Result<std::string> why(const Context& context, const Words& words) {
   }
   if (auto identity = context.scene->identify(*value).text; !identity.empty()) out += "  " + identity + "\n";
   for (const auto& step : context.scene->origin_of(view->id, reg)) out += origin_line(step);
+  if (auto journey = context.scene->journey_of(*view, reg)) out += journey_text(*journey);
   return out;
 }
 

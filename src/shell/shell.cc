@@ -29,7 +29,7 @@ constexpr Command kCommands[] = {
     {"dis", "dis [-l] [-x] [-r | -f] FUNCTION | ADDRESS [COUNT]", "Instructions, with what their operands are in the words of the source. -l: file and line. -r: from the function's start to the address. -f: from the address on.\n  dis -lx delete_node", c::dis},
     {"events", "events", "What the log tells: warnings, oopses, panics.", c::event, true},
     {"event", "event [E1]", "One event: registers as variables, frames as source lines.", c::event, true},
-    {"why", "why REGISTER [EVENT]", "What a register held at an event, in the words of the source.\n  why x3 E1", c::why, true},
+    {"why", "why REGISTER [EVENT]", "What a register held at an event, in the words of the source, and where that value was born: backward through instructions and callers, and whether memory still holds what was loaded.\n  why x3 E1", c::why, true},
     {"callbacks", "callbacks TYPE.MEMBER", "Who hands this member over to RCU, and with which callback.\n  callbacks xa_node.callback_head", c::callbacks},
 };
 

@@ -43,6 +43,7 @@ std::string help_text(const std::string& about);
 Words split_words(const std::string& rest);
 Result<uint64_t> parse_address(const Context& context, const std::string& word);  // hex, symbol, symbol+offset, per-CPU not
 std::optional<uint64_t> parse_hex(std::string_view word);
+std::string journey_text(const scene::JourneyView& journey);
 
 namespace commands_of {
 // system
