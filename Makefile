@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := g++ cmake ninja-build pkg-config python3 git ccache lld libcapstone-dev libdeflate-dev libzstd-dev liblzo2-dev libsnappy-dev \
 	libarchive-dev libgit2-dev libsqlite3-dev libpq-dev libfmt-dev libcli11-dev libedit-dev rapidjson-dev libgtest-dev libgmock-dev libbenchmark-dev
 
-.PHONY: all build packages demo check casebook lab-64k bench tidy format sanitize fuzz clean help
+.PHONY: all build packages browser demo check casebook lab-64k bench tidy format sanitize fuzz clean help
 
 all: build
 
@@ -29,6 +29,15 @@ packages:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
 	fi
 
+# A browser, and node to drive it (npm ci then brings playwright-core): only the HTML report's test needs them, and without them it says so and is skipped.
+browser:
+	@missing=$$(for p in chromium:chromium node:nodejs npm:npm; do command -v $${p%:*} >/dev/null || echo $${p#*:}; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "inquest: installing for the HTML report's test:" $$missing; \
+	  { $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } || \
+	    echo "inquest: not to be had; that test will be skipped"; \
+	fi
+
 build: packages
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset default
 	@cmake --build $(BUILD) --target inquest
@@ -40,7 +49,7 @@ demo: build
 	  $(BUILD)/inquest report "$$dump" -d "$$debug" --format markdown -o report.md && \
 	  $(BUILD)/inquest report "$$dump" -d "$$debug" && echo && echo 'inquest: the same as Markdown is in report.md'
 
-check: packages
+check: packages browser
 	@$(LAB) packages --install
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset default
 	@cmake --build $(BUILD)

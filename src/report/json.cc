@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "report/clean.h"
 #include "report/report.h"
 
 namespace inquest::report {
@@ -32,19 +33,7 @@ class Json {
 
   // Logs hold any bytes; JSON is UTF-8.
   void value(const std::string& v) {
-    std::string clean;
-    for (size_t i = 0; i < v.size();) {
-      auto c = static_cast<unsigned char>(v[i]);
-      size_t n = c < 0x80 ? 1 : (c >> 5) == 6 && c >= 0xc2 ? 2 : (c >> 4) == 14 ? 3 : (c >> 3) == 30 && c <= 0xf4 ? 4 : 0;
-      bool good = n > 0 && i + n <= v.size();
-      for (size_t k = 1; good && k < n; k++) good = (static_cast<unsigned char>(v[i + k]) >> 6) == 2;
-      // Overlong forms, surrogates and what lies behind U+10FFFF (RFC 3629, 4).
-      auto second = good && n > 2 ? static_cast<unsigned char>(v[i + 1]) : 0;
-      if (good && ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))) good = false;
-      if (good) clean.append(v, i, n);
-      else clean += "\xef\xbf\xbd";
-      i += good ? n : 1;
-    }
+    std::string clean = valid_utf8(v);
     writer_.String(clean.c_str(), rapidjson::SizeType(clean.size()));
   }
   void value(const char* v) { value(std::string(v)); }

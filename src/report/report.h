@@ -1,12 +1,13 @@
 // Report: everything an inquest found, as plain data, and its renderings. Reads no memory, decides nothing.
 //
-// JSON is the contract of docs/report.md (schema 1). Text fits two screens; Markdown says the same for a ticket.
+// JSON is the contract of docs/report.md (schema 1). Text fits two screens; Markdown says the same for a ticket; HTML adds the pictures and the proofs.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "inquiry/inquest.h"
+#include "inquiry/pictures.h"
 #include "scene/crash_scene.h"
 
 namespace inquest::report {
@@ -27,6 +28,12 @@ struct Unread {
   std::string what, why;
 };
 
+// What a shell command printed: the proof of the evidence that names it.
+struct Proof {
+  std::string command, text, error;    // error: why there is no text
+  bool cut = false;                    // the text goes on
+};
+
 struct Report {
   std::string path;                    // of the dump or log
   std::vector<std::string> paths;
@@ -38,6 +45,8 @@ struct Report {
   std::vector<Similar> similar;
   std::vector<Fix> fixes;
   std::vector<Unread> unread;
+  std::vector<Proof> proofs;           // one a command, gathered by whoever may run commands; may be empty
+  inquiry::Pictures pictures;          // may be empty
   std::string shell_prefix;            // "inquest shell vmcore -d debug": what stands before a command
 };
 
@@ -48,6 +57,8 @@ std::string to_json(const Report& report);
 std::string events_to_json(const std::vector<scene::EventView>& events);
 std::string to_text(const Report& report, bool color);
 std::string to_markdown(const Report& report);
+// One file that fetches nothing and runs nothing: no script, a Content-Security-Policy that forbids both. Size bounded, see html.cc.
+std::string to_html(const Report& report);
 std::string events_to_text(const std::vector<scene::EventView>& events, bool color);
 
 }  // namespace inquest::report

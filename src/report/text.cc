@@ -1,10 +1,9 @@
 // The report as a person reads it: on a terminal (two screens, colours) and as Markdown for a ticket. One set of sections, two styles.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "report/report.h"
+#include "report/words.h"
 
 namespace inquest::report {
 
@@ -92,33 +91,6 @@ class Page {
   std::string out_;
 };
 
-std::string bytes_text(uint64_t bytes) {
-  if (bytes >= (uint64_t{1} << 40)) return fmt::format("{:.1f} TB", double(bytes) / double(uint64_t{1} << 40));
-  if (bytes >= (uint64_t{1} << 30)) return fmt::format("{:.1f} GB", double(bytes) / double(uint64_t{1} << 30));
-  return fmt::format("{} MB", bytes >> 20);
-}
-
-std::string uptime_text(double seconds) {
-  auto s = uint64_t(seconds);
-  std::string days = s >= 86400 ? fmt::format("{} days, ", s / 86400) : "";
-  return days + fmt::format("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60);
-}
-
-std::string source_text(const std::vector<scene::SourceRef>& source) {
-  std::string text;
-  for (size_t i = 0; i < source.size(); i++) {
-    // A long chain of one-line helpers: its two ends tell the story, JSON has the whole.
-    if (source.size() > 4 && i == 2) {
-      text += fmt::format(" <- … {} more", source.size() - 3);
-      i = source.size() - 1;
-    }
-    if (!text.empty()) text += " <- ";
-    text += source[i].function;
-    if (source[i].line) text += fmt::format(" {}:{}", source[i].file, source[i].line);
-  }
-  return text;
-}
-
 void verdict_section(Page& page, const Report& r) {
   const auto& v = r.inquiry.verdicts.front();
   page.heading("Verdict");
@@ -140,14 +112,19 @@ void evidence_section(Page& page, const Report& r) {
     page.blank();
   }
   int number = 0;
-  for (const auto& id : v.evidence)
-    for (const auto& e : r.inquiry.dossier.evidence()) {
-      if (e.id != id) continue;
-      std::string label = fmt::format("{}. ", ++number);
-      page.paragraph(e.claim, std::string(label.size(), ' '), label);
-      if (page.markdown()) page.line(fmt::format("   {} ({})", page.code(e.command), inquiry::name_of(e.origin)));
-      else page.line(fmt::format("{}{}", std::string(label.size(), ' '), page.code("$ " + e.command)));
-    }
+  for (const auto& id : v.evidence) {
+    const auto* e = find_evidence(r, id);
+    if (!e) continue;
+    std::string label = fmt::format("{}. ", ++number);
+    page.paragraph(e->claim, std::string(label.size(), ' '), label);
+    if (e->command.empty()) continue;
+    if (page.markdown()) page.line(fmt::format("   {} ({})", page.code(e->command), inquiry::name_of(e->origin)));
+    else page.line(fmt::format("{}{}", std::string(label.size(), ' '), page.code("$ " + e->command)));
+  }
+}
+
+void weighing_section(Page& page, const Report& r) {
+  const auto& v = r.inquiry.verdicts.front();
   if (!v.alternatives.empty()) {
     page.heading("Why not something else");
     for (const auto& a : v.alternatives) page.paragraph(page.strong(a.cause) + ": " + a.why_not, "  ", "- ");
@@ -160,28 +137,8 @@ void evidence_section(Page& page, const Report& r) {
 
 void environment_section(Page& page, const Report& r) {
   page.heading("Environment");
-  const auto& s = r.facts.system;
   std::vector<std::string> lines;
-  auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) lines.push_back(fmt::format("{:>12}: {}", name, value));
-  };
-  add("KERNEL", s.kernel);
-  add("DUMPFILE", r.path + (r.facts.format.empty() ? "" : fmt::format("  [{}{}{}]", r.facts.format, r.facts.partial ? ", partial" : "", r.facts.incomplete ? ", INCOMPLETE" : "")));
-  if (s.cpus) add("CPUS", fmt::format("{}{}", *s.cpus, s.cpus_offline && *s.cpus_offline ? fmt::format(" [OFFLINE: {}]", *s.cpus_offline) : ""));
-  constexpr int64_t kLastDate = 253402300799;  // 9999-12-31: memory may say anything
-  if (s.date && *s.date >= 0 && *s.date <= kLastDate) add("DATE", fmt::format("{:%F %T} UTC", fmt::gmtime(std::time_t(*s.date))));
-  if (s.uptime_seconds) add("UPTIME", uptime_text(*s.uptime_seconds));
-  if (s.load_average) add("LOAD AVERAGE", fmt::format("{:.2f}, {:.2f}, {:.2f}", (*s.load_average)[0], (*s.load_average)[1], (*s.load_average)[2]));
-  if (s.tasks) add("TASKS", fmt::format("{}", *s.tasks));
-  add("NODENAME", s.nodename);
-  add("RELEASE", s.release);
-  add("VERSION", s.version);
-  add("MACHINE", s.machine.empty() ? r.facts.arch : s.machine);
-  if (s.memory_bytes) add("MEMORY", bytes_text(*s.memory_bytes));
-  add("PANIC", s.panic.empty() ? "" : "\"" + s.panic + "\"");
-  std::string taints;
-  for (const auto& t : s.taints) taints += (taints.empty() ? "" : ", ") + t;
-  add("TAINTS", taints);
+  for (const auto& [name, value] : environment(r)) lines.push_back(fmt::format("{:>12}: {}", name, value));
   page.block(lines);
 }
 
@@ -192,54 +149,41 @@ std::vector<std::string> frame_lines(const std::vector<scene::FrameView>& frames
       lines.push_back(fmt::format("    … {} more", frames.size() - i));
       break;
     }
-    const auto& f = frames[i];
-    std::string name = f.symbol.empty() ? fmt::format("0x{:x}", f.address) : fmt::format("{}+0x{:x}{}", f.symbol, f.offset, f.module.empty() ? "" : " [" + f.module + "]");
-    std::string notes;
-    if (f.garbage) notes += "  (no code: a wild jump)";
-    if (f.user) notes += "  (user)";
-    if (!f.reliable) notes += "  (?)";
-    if (f.tail_calls_missing) notes += "  (tail calls in between are gone)";
-    std::string source = source_text(f.source);
-    lines.push_back(fmt::format("#{:<2} {}{}{}", i, name, source.empty() ? "" : "  " + source, notes));
+    std::string source = frame_source(frames[i]);
+    lines.push_back(fmt::format("#{:<2} {}{}{}", i, frame_name(frames[i]), source.empty() ? "" : "  " + source, frame_notes(frames[i])));
   }
   return lines;
 }
 
-// What the kernel marked with ? are words that looked like return addresses; they are shown when there is nothing better.
-std::vector<scene::FrameView> reliable(const std::vector<scene::FrameView>& frames) {
-  std::vector<scene::FrameView> good;
-  std::copy_if(frames.begin(), frames.end(), std::back_inserter(good), [](const scene::FrameView& f) { return f.reliable; });
-  return good.empty() ? frames : good;
+void event_lines(Page& page, const Report& r, const scene::EventView& view, size_t frame_limit) {
+  const auto& e = view.event;
+  std::string when = e.time ? fmt::format("  [{:12.6f}]", *e.time) : "", who = whereabouts(view);
+  page.paragraph(headline(view) + (who.empty() ? "" : "  (" + who + ")"), "    ", page.strong(view.id) + when + "  ");
+  if (page.markdown()) page.blank();
+  if (!view.source.empty()) page.paragraph("at " + source_text(view.source), "    ", "  ");
+  if (view.condition) page.paragraph("found " + page.code(view.condition->text), "    ", "  ");
+  if (e.fault_address) page.line(fmt::format("  fault address {}", page.code(fmt::format("0x{:x}", *e.fault_address))));
+  std::string regs;
+  for (const auto& m : view.registers) {
+    if (m.text.empty() || !m.value) continue;
+    regs += fmt::format("{}{} = {} (0x{:x})", regs.empty() ? "" : "; ", m.reg, m.text, *m.value);
+  }
+  if (!regs.empty()) page.paragraph(page.markdown() ? page.code(regs) : regs, "    ", "  ");
+  bool below = r.crashed && !r.crashed->frames.empty() && e.cpu == r.crashed->cpu && view.id == r.fatal_event;
+  if (below) page.line("  its stack: below, as the dump has it");
+  else if (!view.frames.empty()) page.block(frame_lines(reliable(view.frames), frame_limit));
 }
 
-void events_section(Page& page, const Report& r, size_t frame_limit) {
+// A flood of events would push the rest off the screen: the first ones, those the verdict rests on, and how many more.
+void events_section(Page& page, const Report& r, size_t event_limit, size_t frame_limit) {
   page.heading("Events");
-  const scene::EventView* fatal = nullptr;
-  for (const auto& view : r.events)
-    if (view.id == r.fatal_event) fatal = &view;
   if (r.events.empty()) page.line("None in the log.");
-  for (const auto& view : r.events) {
-    const auto& e = view.event;
-    std::string head = page.strong(view.id);
-    if (e.time) head += fmt::format("  [{:12.6f}]", *e.time);
-    head += "  " + (e.header.empty() ? e.title : e.header);
-    std::string who;
-    if (e.cpu) who += fmt::format(" CPU {}", *e.cpu);
-    if (e.pid) who += fmt::format(" pid {} {}", *e.pid, e.comm);
-    if (!e.workqueue.empty()) who += " workqueue " + e.workqueue;
-    page.line(head + (who.empty() ? "" : "  " + page.dim("(" + who.substr(1) + ")")));
-    if (!view.source.empty()) page.line("  at " + source_text(view.source));
-    if (view.condition) page.line("  found " + page.code(view.condition->text));
-    if (e.fault_address) page.line(fmt::format("  fault address {}", page.code(fmt::format("0x{:x}", *e.fault_address))));
-    std::string regs;
-    for (const auto& m : view.registers) {
-      if (m.text.empty() || !m.value) continue;
-      regs += fmt::format("{}{} = {} (0x{:x})", regs.empty() ? "" : "; ", m.reg, m.text, *m.value);
-    }
-    if (!regs.empty()) page.paragraph(regs, "    ", "  ");
-    if (r.crashed && !r.crashed->frames.empty() && e.cpu == r.crashed->cpu && &view == fatal) page.line("  its stack: below, as the dump has it");
-    else page.block(frame_lines(reliable(view.frames), frame_limit));
+  size_t left_out = 0;
+  for (size_t i = 0; i < r.events.size(); i++) {
+    if (i >= event_limit && !matters(r, r.events[i])) left_out++;
+    else event_lines(page, r, r.events[i], frame_limit);
   }
+  if (left_out) page.line(fmt::format("… {} more: `inquest log --events` shows them", left_out));
 }
 
 void crashed_section(Page& page, const Report& r) {
@@ -275,9 +219,10 @@ std::string render(const Report& r, bool markdown, bool color) {
   if (markdown) page.line("# Inquest into " + r.path + "\n");
   verdict_section(page, r);
   evidence_section(page, r);
+  weighing_section(page, r);
   records_section(page, r);
   environment_section(page, r);
-  events_section(page, r, 12);
+  events_section(page, r, 8, 12);
   crashed_section(page, r);
   unread_section(page, r);
   return page.text();
@@ -292,7 +237,7 @@ std::string events_to_text(const std::vector<scene::EventView>& events, bool col
   Page page(false, color);
   Report report;
   report.events = events;
-  events_section(page, report, 64);
+  events_section(page, report, SIZE_MAX, 64);
   return page.text();
 }
 

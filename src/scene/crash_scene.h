@@ -152,6 +152,7 @@ struct MemberView {
   std::string path, type;
   uint64_t offset = 0, size = 0;       // offset of the member itself
   bool pointer = false, function_pointer = false;
+  unsigned bit_size = 0, bit_shift = 0;  // of a bit-field: its width, and its first bit in the byte at `offset`
 };
 
 // A place where code hands a callback over: call_rcu(&node->rcu_head, radix_tree_node_rcu_free).

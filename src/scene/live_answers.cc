@@ -126,6 +126,8 @@ std::vector<MemberView> LiveScene::members_at(const std::string& spelling, uint6
     v.type = debuginfo::spell(m.member.type);
     v.offset = m.member.offset();
     v.size = m.member.type->size().value_or(0);
+    v.bit_size = m.member.bit_size;
+    v.bit_shift = m.member.bit_size ? unsigned(m.member.bit_offset % 8) : 0;
     v.pointer = m.member.type->is_pointer();
     const auto* to = m.member.type->pointee();
     v.function_pointer = v.pointer && to && to->stripped()->kind() == debuginfo::TypeKind::kFunction;
