@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import lab_dumps  # noqa: E402  (the paths above come first)
 from kit.cases import casebook  # noqa: E402
 
 SURE = 0.8  # a verdict of at least this confidence must not be wrong
-PARTS = ('cause', 'object', 'member', 'function', 'module', 'line')
+PARTS = ('cause', 'object', 'member', 'cache', 'function', 'module', 'line', 'task')
 NO_VERDICT = {'cause': 'no report', 'confidence': 0, 'object': {}, 'guilty': {}}
 
 
@@ -43,13 +44,21 @@ def judge(truth, verdict):
     def named(key, holds):
         return any(holds(name) for name in want[key]) if want.get(key) else None
 
+    def tells_task():
+        if not who.get('task'):
+            return None
+        words = [guilty['task']] if guilty.get('task') else re.findall(r'[\w/:.-]+', verdict.get('summary') or '')
+        return any(name in words for name in who['task'])
+
     return {
         'cause': verdict['cause'] in (truth.get('accepted') or [truth['cause']]),
         'object': named('type', lambda name: name in map(bare, types)),
         'member': named('member', lambda name: any(name == member or name in member.replace('->', '.').split('.') for member in members)),
+        'cache': named('cache', lambda name: name == thing.get('cache')),
         'function': bare(guilty.get('function')) in who['functions'] if who.get('functions') else None,
         'module': (guilty.get('module') or '').strip('[]') == who['module'] if who.get('module') else None,
         'line': place in truth['guilty_lines'] if truth.get('guilty_lines') else None,
+        'task': tells_task(),
     }
 
 
