@@ -145,12 +145,19 @@ class CaseTest(unittest.TestCase):
                 source = (case.folder / f"{case.module}.c").read_text()
                 self.assertTrue(set(case.arches) <= set(ARCHES) and set(case.check) <= set(case.arches))
                 self.assertTrue(set(case.kernels) <= set(kernels.SERIES))
-                self.assertTrue(set(case.object) <= {"type", "member"} and set(case.guilty) <= {"functions", "module"})
+                self.assertTrue(set(case.object) <= {"type", "member", "cache"})
+                self.assertTrue(set(case.guilty) <= {"functions", "module", "task"})
+                for key, names in [*case.object.items(), *case.guilty.items()]:
+                    self.assertIsInstance(names, str if key == "module" else list)
                 self.assertEqual(bool(case.guilty_lines()), bool(case.guilty.get("functions")))
                 if case.guilty.get("functions"):
                     self.assertTrue(any(name in source for name in case.guilty["functions"]))
                 for name in case.object.get("member", []):
                     self.assertRegex(source, rf"\b{name}\b")
+                for name in case.object.get("cache", []):
+                    self.assertIn(f'kmem_cache_create("{name}"', source)
+                for name in case.guilty.get("task", []):  # a program of the trigger or a thread of the module
+                    self.assertRegex(case.trigger + source, rf"\b{re.escape(name)}\b")
 
     def test_no_two_cases_share_a_module(self):
         names = [case.module for case in cases.all_cases()]
