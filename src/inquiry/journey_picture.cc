@@ -36,7 +36,49 @@ void compare_with_memory(const scene::CrashScene& scene, uint64_t address, std::
   else step.note = step.changed ? fmt::format("memory at {} holds {} now: it changed", hex(address), hex(now)) : fmt::format("memory at {} still holds it", hex(address));
 }
 
-void add_touch(const scene::CrashScene& scene, const scene::EventView& fatal, std::vector<JourneyStep>& steps) {
+std::string memory_note(const scene::JourneyStep& s) {
+  std::string note = fmt::format("read from {}", hex(*s.address));
+  if (!s.object.empty()) note += fmt::format(", {} of {}", s.members.empty() ? fmt::format("+{:#x}", s.offset) : s.members.front(), s.object);
+  if (s.address_leans_on_memory) note += " (if the memory that leads there is as it was)";
+  if (!s.memory_now) return note + "; not to be read now: " + s.memory_why_not;
+  if (!s.unchanged) return note + fmt::format("; it holds {} now", hex(*s.memory_now));
+  return note + (*s.unchanged ? "; it still holds it" : fmt::format("; it holds {} now: changed since", hex(*s.memory_now)));
+}
+
+JourneyStep step_of(const scene::JourneyStep& s, const std::string& event) {
+  JourneyStep step;
+  step.title = !s.text.empty() ? s.text : !s.variable.empty() ? s.variable : s.reg;
+  if (!s.type.empty()) step.title += fmt::format("  ({})", s.type);
+  step.where = s.kind == "argument" ? fmt::format("given to {} in {}", s.function, s.reg) : place_of(s.source);
+  step.value = s.value ? hex(*s.value) : "";
+  step.note = s.kind == "argument" || s.instruction.empty() ? "" : "`" + s.instruction + "`";
+  if (s.kind == "load" && s.address) step.note += (step.note.empty() ? "" : ", ") + memory_note(s);
+  step.changed = s.unchanged && !*s.unchanged;
+  step.event = event;
+  if (s.pc) step.command = "dis -lx " + bare_hex(s.pc);
+  return step;
+}
+
+// Instruction by instruction, where the scene can tell: from the oldest known step on. A pointer's pointer's pointer is a story of its own.
+bool add_way_back(const scene::CrashScene& scene, const scene::EventView& fatal, std::vector<JourneyStep>& steps) {
+  constexpr size_t kMostSteps = 8;
+  constexpr int kDeepest = 2;
+  auto journey = scene.journey_of(fatal, fatal.touch->base_register);
+  if (!journey) return false;
+  std::vector<JourneyStep> back;
+  for (const auto& s : journey->steps) {
+    if (back.size() == kMostSteps || s.kind == "several") break;
+    if (s.depth > kDeepest) continue;
+    JourneyStep step = step_of(s, fatal.id);
+    if (back.empty() || back.back().title != step.title || back.back().where != step.where) back.push_back(std::move(step));
+  }
+  if (back.empty()) return false;
+  back.back().kind = Kind::kBirth;
+  steps.insert(steps.end(), back.rbegin(), back.rend());
+  return true;
+}
+
+void add_loaded_pointer(const scene::CrashScene& scene, const scene::EventView& fatal, std::vector<JourneyStep>& steps) {
   const auto& t = *fatal.touch;
   if (!t.origin_text.empty() && t.origin_text != t.base_text) {
     JourneyStep birth{Kind::kBirth, t.origin_text, "", t.base_value ? hex(*t.base_value) : "", "", fatal.id, "", false};
@@ -44,9 +86,13 @@ void add_touch(const scene::CrashScene& scene, const scene::EventView& fatal, st
     steps.push_back(std::move(birth));
   }
   std::string held = t.base_register.empty() ? "" : fmt::format("in {} at {}", t.base_register, fatal.id);
-  std::string type = t.base_type.empty() ? "" : fmt::format("`{}`", t.base_type);
-  steps.push_back({steps.empty() ? Kind::kBirth : Kind::kCarried, t.base_text.empty() ? "the pointer" : t.base_text, held, t.base_value ? hex(*t.base_value) : "", type, fatal.id,
-                   t.base_register.empty() ? "" : fmt::format("why {} {}", t.base_register, fatal.id), false});
+  steps.push_back({steps.empty() ? Kind::kBirth : Kind::kCarried, t.base_text.empty() ? "the pointer" : t.base_text, held, t.base_value ? hex(*t.base_value) : "",
+                   t.base_type.empty() ? "" : fmt::format("`{}`", t.base_type), fatal.id, t.base_register.empty() ? "" : fmt::format("why {} {}", t.base_register, fatal.id), false});
+}
+
+void add_touch(const scene::CrashScene& scene, const scene::EventView& fatal, std::vector<JourneyStep>& steps) {
+  const auto& t = *fatal.touch;
+  if (t.base_register.empty() || !add_way_back(scene, fatal, steps)) add_loaded_pointer(scene, fatal, steps);
   std::string members;
   for (const auto& m : t.members) members += (members.empty() ? "" : " | ") + m;
   steps.push_back({Kind::kFault, fmt::format("`{}` {} {}", t.instruction, t.writes ? "writes" : "reads", t.text), place_of(fatal.source),
