@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What building needs; what the lab needs is the lab's own list (lab/lab packages).
 PACKAGES := g++ cmake ninja-build pkg-config python3 git ccache lld libcapstone-dev libdeflate-dev libzstd-dev liblzo2-dev libsnappy-dev \
-	libarchive-dev libgit2-dev libsqlite3-dev libpq-dev libfmt-dev libcli11-dev libedit-dev rapidjson-dev libgtest-dev libgmock-dev libbenchmark-dev
+	libarchive-dev libgit2-dev libsqlite3-dev libpq-dev postgresql libfmt-dev libcli11-dev libedit-dev rapidjson-dev libgtest-dev libgmock-dev libbenchmark-dev
 
 .PHONY: all build packages browser demo check casebook lab-64k bench tidy format sanitize fuzz clean help
 

@@ -7,12 +7,10 @@
 #include <cstring>
 
 #include "cli/archives.h"
+#include "cli/examine.h"
 #include "cli/session.h"
-#include "inquiry/inquest.h"
-#include "inquiry/pictures.h"
 #include "report/report.h"
 #include "scene/live_scene.h"
-#include "shell/shell.h"
 
 namespace inquest::cli {
 
@@ -39,53 +37,6 @@ Result<std::string> render(const Options& options, const report::Report& report)
   if (options.format == "markdown") return report::to_markdown(report);
   if (options.format == "html") return report::to_html(report);
   return report::to_text(report, options.output.empty() && ::isatty(STDOUT_FILENO) == 1);
-}
-
-// What the HTML report shows besides: the pictures, and what each command of the verdict's evidence prints.
-void add_proofs(const shell::Context& context, report::Report& report) {
-  constexpr size_t kMostProofs = 40, kMostBytes = 16 << 10;
-  std::vector<std::string> commands;
-  auto want = [&](const std::string& command) {
-    if (!command.empty() && commands.size() < kMostProofs && std::find(commands.begin(), commands.end(), command) == commands.end()) commands.push_back(command);
-  };
-  for (const auto& id : report.inquiry.verdicts.front().evidence)
-    for (const auto& e : report.inquiry.dossier.evidence())
-      if (e.id == id) want(e.command);
-  for (const auto& window : report.pictures.memory) want(window.command);
-  if (report.pictures.layout) want(report.pictures.layout->command);
-  for (const auto& command : commands) {
-    auto answer = shell::run_line(context, command);
-    report::Proof proof{command, answer.ok() ? std::move(*answer) : "", answer.ok() ? "" : answer.error().message(), false};
-    if (proof.text.size() > kMostBytes) {
-      proof.cut = true;
-      proof.text.resize(proof.text.rfind('\n', kMostBytes) == std::string::npos ? kMostBytes : proof.text.rfind('\n', kMostBytes) + 1);
-    }
-    report.proofs.push_back(std::move(proof));
-  }
-}
-
-report::Report make_report(Session& session, const scene::CrashScene& scene, const kernel::Kernel* kernel, bool with_pictures) {
-  session.stage("inquire");
-  inquiry::Inquiry found = inquiry::inquire(scene);
-  inquiry::Pictures pictures;
-  if (with_pictures) {
-    session.stage("gather pictures");
-    pictures = inquiry::gather_pictures(scene, found);
-  }
-  session.stage("report");
-  report::Report report = report::make_report(scene, std::move(found), session.ledger());
-  if (!with_pictures) return report;
-  report.pictures = std::move(pictures);
-  session.stage("gather proofs");
-  add_proofs(shell::Context{kernel, &scene}, report);
-  return report;
-}
-
-Result<report::Report> dump_report(Session& session, bool with_pictures) {
-  TRY_VOID(session.open_kernel());
-  session.stage("set the scene");
-  scene::LiveScene scene(session.kernel());
-  return make_report(session, scene, &session.kernel(), with_pictures);
 }
 
 // The log of a dump needs no debuginfo when VMCOREINFO tells its layout.
@@ -123,14 +74,13 @@ int run_report(const Options& options) {
   Session session(options);
   auto input = session.open_input();
   if (!input.ok()) return fail(input.error());
-  bool html = options.format == "html";
-  auto report = input->is_dump ? dump_report(session, html) : Result<report::Report>(make_report(session, scene::TextScene(input->text), nullptr, html));
+  auto report = examine(session, *input, options.format == "html");
   if (!report.ok()) return fail(report.error());
   report->path = options.inputs.front();
   report->paths = options.inputs;
   report->shell_prefix = shell_prefix(options);
   session.stage("ask the archives");
-  ask_archives(options, *report);
+  ask_archives(options, input->text, session.opened_kernel(), *report);
   auto text = render(options, *report);
   if (!text.ok()) return fail(text.error());
   auto written = emit(options, *text);

@@ -38,6 +38,7 @@ Parsed parse_options(int argc, char** argv) {
   report->add_option("-o,--output", o.output, "write to this file");
   report->add_option("--source", o.source, "the kernel's source tree, to quote lines from");
   report->add_option("--archive", o.archives, "an archive of mail and patches made by `inquest archive add`")->allow_extra_args(false);
+  report->add_option("--catalogue", o.catalogue, "past crashes kept by `inquest triage`: a file, or postgresql://…");
   report->add_option("--exclude-thread", o.exclude_threads, "leave the mail thread of this Message-ID out")->allow_extra_args(false);
 
   auto* shell = app.add_subcommand("shell", "crash-compatible commands: a prompt, or -c to run some and exit");
@@ -73,8 +74,14 @@ Parsed parse_options(int argc, char** argv) {
   search->add_option("QUERY", o.inputs, "words, a function, a stack")->required();
 
   auto* triage = app.add_subcommand("triage", "group many dumps and logs by cause and tell known from new");
-  triage->add_option("--catalogue", o.catalogue, "a file, or postgresql://…");
-  triage->add_option("INPUT", o.inputs, "dumps, logs, folders")->required();
+  triage->add_option("--catalogue", o.catalogue, "where past crashes are kept: a file, or postgresql://…; without it they are forgotten");
+  triage->add_option("INPUT", o.inputs, "dumps, logs, folders of them");
+  triage->add_option("--archive", o.archives, "an archive of mail and patches, to name candidate fixes")->allow_extra_args(false);
+  triage->add_option("--note", o.notes, "attach a ticket or remark to a group of the catalogue: GROUP=TEXT")->allow_extra_args(false);
+  triage->add_flag("--all", o.all_groups, "every group of the catalogue, not only those of the inputs");
+  triage->add_option("--jobs", o.jobs, "worker processes; by default one a core, at most four");
+  triage->add_option("--format", o.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  triage->add_option("-o,--output", o.output, "write to this file");
   add_debuginfo(triage, o);
 
   try {

@@ -20,6 +20,9 @@ struct Options {
   bool json = false, events = false, exact = false, timings = false, no_usual_places = false;
   std::string release;                   // symbolize --release
   std::string archive_folder, git, mail, catalogue;
+  std::vector<std::string> notes;        // triage --note GROUP=TEXT
+  bool all_groups = false;               // triage --all
+  unsigned jobs = 0;
 };
 
 // Nothing to run: exit with `status`.

@@ -45,6 +45,7 @@ class Session {
   Result<void> open_kernel();
   const dump::Dump& dump() const { return *dump_; }
   const kernel::Kernel& kernel() const { return *kernel_; }
+  const kernel::Kernel* opened_kernel() const { return kernel_.get(); }  // null: the input is a log
   Result<debuginfo::Finder> finder();
   debuginfo::OpenOptions debuginfo_options() const;
 

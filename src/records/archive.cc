@@ -74,6 +74,12 @@ Result<Archive> Archive::open(const std::string& folder) {
   return Archive(std::make_unique<Impl>(std::move(database)));
 }
 
+Result<Archive> Archive::open_existing(const std::string& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder + "/archive.sqlite", ignored)) return Error(ErrorCode::kNotFound, folder + ": no archive here; make one with `inquest archive add`");
+  return open(folder);
+}
+
 Result<AddReport> Archive::add_mail(const std::string& repository, const ProgressCallback& progress, unsigned workers) {
   std::vector<std::string> epochs = mail_epochs(repository);
   if (epochs.empty()) return Error(ErrorCode::kNotFound, repository + ": no git repository, and no folder of epochs (0.git, 1.git, …)");

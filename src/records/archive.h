@@ -39,6 +39,8 @@ class Archive {
  public:
   // Opens the archive in `folder`; makes folder and archive when they are not there.
   static Result<Archive> open(const std::string& folder);
+  // Only to read: kNotFound where there is no archive.
+  static Result<Archive> open_existing(const std::string& folder);
   Archive(Archive&&) noexcept;
   Archive& operator=(Archive&&) noexcept;
   ~Archive();

@@ -60,6 +60,7 @@ void Statement::reset() { sqlite3_reset(statement_); }
 int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
 std::string Statement::text(int column) const { return std::string(view(column)); }
+int Statement::columns() const { return sqlite3_column_count(statement_); }
 bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
 std::string_view Statement::view(int column) const {

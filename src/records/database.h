@@ -44,6 +44,7 @@ class Statement {
   std::string text(int column) const;  // also for blobs
   std::string_view view(int column) const;  // until the next step or reset
   bool is_null(int column) const;
+  int columns() const;
 
  private:
   friend class Database;

@@ -187,17 +187,47 @@ std::vector<PatchMark> marks_of_diff(std::string_view text) {
   return marks;
 }
 
+namespace {
+
+// Whether the code a patch changes is in this kernel at all: an answer about one of its types, or one of its functions being there.
+// A module that is not loaded lacks every function of every patch to it.
+bool is_at_home(const std::vector<PatchMark>& marks, KernelFacts& facts) {
+  return std::any_of(marks.begin(), marks.end(), [&](const PatchMark& m) {
+    switch (m.kind) {
+      case MarkKind::kMember: return facts.has_member(m.subject, m.name).has_value();
+      case MarkKind::kEnumValue: return facts.has_enum_value(m.subject, m.name).has_value();
+      case MarkKind::kCall:
+      case MarkKind::kParameter:
+      case MarkKind::kString: return !m.subject.empty() && facts.has_function(m.subject).value_or(false);
+      case MarkKind::kFunction: return facts.has_function(m.name).value_or(false);
+      case MarkKind::kType: return facts.has_type(m.name).value_or(false);
+    }
+    return false;
+  });
+}
+
+std::string counted(int marks, bool there) {
+  if (marks == 1) return there ? "one mark of the patch is in this kernel" : "one mark of the patch is not in this kernel";
+  return std::to_string(marks) + (there ? " marks of the patch are in this kernel" : " marks of the patch are not in this kernel");
+}
+
+// What "not there" says of a thing that compilers may hide.
+bool is_hideable(MarkKind kind) { return kind == MarkKind::kFunction || kind == MarkKind::kCall || kind == MarkKind::kString; }
+
+}  // namespace
+
 PatchPresence presence_of(const std::vector<PatchMark>& marks, KernelFacts& facts) {
   PatchPresence out;
   int strong_in = 0, strong_out = 0, weak_in = 0, weak_out = 0;
+  bool at_home = is_at_home(marks, facts);
   for (const PatchMark& mark : marks) {
     std::optional<bool> there = ask(mark, facts);
+    if (there && !*there && !at_home && is_hideable(mark.kind)) there.reset();
     MarkFinding finding{mark, std::nullopt, sentence_for(mark, there)};
     if (there) {
       finding.patched = *there == mark.added;
       // Inlining hides functions and calls, and a backport may rename: absence of those is weak, presence is not.
-      bool hideable = mark.kind == MarkKind::kFunction || mark.kind == MarkKind::kCall || mark.kind == MarkKind::kString;
-      bool strong = rank(mark.kind) <= 4 && !(hideable && !*there);
+      bool strong = rank(mark.kind) <= 4 && !(is_hideable(mark.kind) && !*there);
       int& count = *finding.patched ? (strong ? strong_in : weak_in) : (strong ? strong_out : weak_out);
       count++;
     }
@@ -207,10 +237,10 @@ PatchPresence presence_of(const std::vector<PatchMark>& marks, KernelFacts& fact
     out.reason = "the patch leaves no mark that a binary would show";
   } else if (strong_in > 0 && strong_out == 0) {
     out.status = PatchStatus::kPresent;
-    out.reason = std::to_string(strong_in) + " marks of the patch are in this kernel";
+    out.reason = counted(strong_in, true);
   } else if (strong_out > 0 && strong_in == 0) {
     out.status = PatchStatus::kMissing;
-    out.reason = std::to_string(strong_out) + " marks of the patch are not in this kernel";
+    out.reason = counted(strong_out, false);
   } else if (strong_in > 0 && strong_out > 0) {
     out.reason = "the marks contradict each other: a partial backport, or later changes";
   } else if (weak_in >= 2 && weak_out == 0) {

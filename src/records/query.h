@@ -85,6 +85,7 @@ struct Fix {
   DocumentHead head;                  // the last version, or the commit
   std::string commit;                 // upstream hash, if the archive knows it; else empty
   std::string first_tag;              // "v5.5-rc1", if a kernel repository is in the archive
+  std::vector<std::string> backports; // stable commits that carry it, with their first tag if known: "v5.4.86 0123456789ab"
   double score = 0;                   // any range; only the order and the gap to the next say something
   double confidence = 0;              // 0..1, cautious
   std::vector<ScorePart> parts;       // what the score is made of; all features, in a fixed order

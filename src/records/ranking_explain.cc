@@ -103,6 +103,7 @@ Result<Fix> Ranking::describe(const std::vector<const Candidate*>& group) const 
     if (r.head.is_commit && r.upstream.empty()) fix.commit = r.head.name;
     else if (fix.commit.empty() && !r.upstream.empty()) fix.commit = r.upstream;
     if (r.head.is_commit && !r.tag.empty() && r.upstream.empty()) fix.first_tag = r.tag;
+    if (r.head.is_commit && !r.upstream.empty() && fix.backports.size() < 20) fix.backports.push_back((r.tag.empty() ? "" : r.tag + " ") + r.head.name.substr(0, 12));
   }
   fix.head = head != nullptr ? head->head : best.row.head;
   for (const Candidate* c : group) {

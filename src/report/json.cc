@@ -308,6 +308,10 @@ void write_records(Json& j, const Report& r) {
       j.field("score", f.score);
       j.strings("for", f.pro);
       j.strings("against", f.con);
+      j.text_or_null("status_reason", f.status_reason);
+      j.strings("marks", f.marks);
+      j.strings("backports", f.backports);
+      j.strings("other_versions", f.other_versions);
     });
   });
 }

@@ -22,6 +22,10 @@ struct Fix {
   std::string commit, message_id, title, date, first_tag, status = "unknown";
   double score = 0;
   std::vector<std::string> pro, con;   // JSON: "for", "against"
+  std::string status_reason;           // why this status
+  std::vector<std::string> marks;      // what of the patch was looked for in this kernel, and found or not
+  std::vector<std::string> backports;  // stable commits that carry it
+  std::vector<std::string> other_versions;  // Message-IDs of earlier versions and copies
 };
 
 struct Unread {

@@ -193,15 +193,35 @@ void crashed_section(Page& page, const Report& r) {
   page.block(frame_lines(c.frames, 32));
 }
 
+// A commit's hash as people write it; a Message-ID whole.
+std::string short_id(const std::string& id) { return id.size() == 40 && id.find('@') == std::string::npos ? id.substr(0, 12) : id; }
+
+std::string where_from(const Similar& s) {
+  if (s.source == "catalogue") return "your catalogue, group " + s.id;
+  return s.source + ", " + short_id(s.id);
+}
+
 void records_section(Page& page, const Report& r) {
+  constexpr size_t kShown = 5;
   if (!r.similar.empty()) {
     page.heading("Met before");
-    for (const auto& s : r.similar) page.paragraph(fmt::format("{} ({}, {}) {}", s.title, s.date, s.source, s.id), "  ", "- ");
+    for (size_t i = 0; i < r.similar.size() && i < kShown; i++) {
+      const Similar& s = r.similar[i];
+      page.paragraph(fmt::format("{:.2f}  {} ({}; {})", s.score, page.strong(s.title), s.date.empty() ? "date unknown" : s.date, where_from(s)), "  ", "- ");
+      for (const auto& a : s.agrees) page.paragraph("agrees: " + a, "      ", "    ");
+    }
   }
   if (!r.fixes.empty()) {
     page.heading("Fixes");
-    for (const auto& f : r.fixes) {
-      page.paragraph(fmt::format("{} {} ({}): {}{}", f.commit, page.strong(f.title), f.date, f.status, f.first_tag.empty() ? "" : ", first in " + f.first_tag), "  ", "- ");
+    page.line("Candidates, ranked; the number is how sure this is, which is never very.");
+    for (size_t i = 0; i < r.fixes.size() && i < kShown; i++) {
+      const Fix& f = r.fixes[i];
+      std::string names = short_id(f.commit) + (f.commit.empty() || f.message_id.empty() ? "" : ", ") + f.message_id;
+      page.paragraph(fmt::format("{:.2f}  {} ({}; {})", f.score, page.strong(f.title), f.date.empty() ? "date unknown" : f.date, names), "  ", "- ");
+      std::string status = "in this kernel: " + f.status + (f.status_reason.empty() ? "" : " (" + f.status_reason + ")") + (f.first_tag.empty() ? "" : "; first in " + f.first_tag);
+      for (size_t b = 0; b < f.backports.size() && b < 4; b++) status += (b ? ", " : "; in stable as ") + f.backports[b];
+      page.paragraph(status, "      ", "    ");
+      for (const auto& m : f.marks) page.paragraph("mark: " + m, "      ", "    ");
       for (const auto& p : f.pro) page.paragraph("for: " + p, "      ", "    ");
       for (const auto& p : f.con) page.paragraph("against: " + p, "      ", "    ");
     }
