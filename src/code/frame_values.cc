@@ -1,5 +1,7 @@
 #include "code/frame_values.h"
 
+#include "code/held_locks.h"
+
 namespace inquest::code {
 
 namespace {
@@ -149,6 +151,30 @@ std::optional<Number> FrameValues::expression(size_t frame, size_t instruction, 
       if (auto n = before(frame, instruction, r, depth + 1)) return n;
   if (e->kind == Kind::kOffset) return plus(expression(frame, instruction, e->left, depth + 1), e->offset);
   return std::nullopt;
+}
+
+std::optional<FrameValues::Near> FrameValues::near(size_t frame, size_t instruction, uint64_t address) {
+  auto f = flow(frame);
+  if (!f) return std::nullopt;
+  State state = f->before(instruction);
+  std::optional<Near> best;
+  for (unsigned r = 0; r < arch::kRegisterCount; r++) {
+    const auto& e = state.registers[r];
+    const Type* object = known(e) && e->kind != Expression::Kind::kOffset ? e->type.pointed_aggregate() : nullptr;
+    if (!object || !object->size() || is_lock_type(object)) continue;
+    auto n = before(frame, instruction, r);
+    if (!n || n->leans_on_memory || address < n->value || address - n->value >= *object->size()) continue;
+    auto offset = int64_t(address - n->value);
+    if (best && offset >= best->offset) continue;
+    auto place = place_of(offset_of(e, offset, VirtualAddress()));
+    if (offset && (!place || place->member.empty())) continue;
+    std::string member = offset ? place->member : "";
+    if (!offset)
+      for (const auto& m : object->members())
+        if (m.offset() == 0 && member.empty()) member = std::string(m.name);
+    if (!member.empty()) best = Near{"&" + text(e) + "->" + member, object, offset, member};
+  }
+  return best;
 }
 
 }  // namespace inquest::code

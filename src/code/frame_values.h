@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 
 #include "code/journey.h"
 #include "unwind/call_values.h"
@@ -36,6 +37,15 @@ class FrameValues {
   std::optional<uint64_t> own_slot_address(size_t frame, int64_t slot) const;
   // An expression that holds just before `instruction`, if some register or slot there shows it.
   std::optional<Number> expression(size_t frame, size_t instruction, const ExpressionRef& e, int depth = 0);
+
+  // An address near a typed pointer that some register holds there: `&owner->light` for owner + 0x10. The nearest pointer below wins.
+  struct Near {
+    std::string text;              // "&owner->light"
+    const Type* object = nullptr;
+    int64_t offset = 0;
+    std::string member;
+  };
+  std::optional<Near> near(size_t frame, size_t instruction, uint64_t address);
 
  private:
   std::optional<Number> defined(size_t frame, size_t instruction, unsigned reg, int depth);

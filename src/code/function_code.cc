@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "unwind/code.h"
+
 namespace inquest::code {
 
 namespace {
@@ -139,6 +141,10 @@ std::vector<object::SourceFrame> FunctionCode::source_of(size_t index) const { r
 std::string FunctionCode::target_name(const arch::Instruction& insn, std::optional<unsigned>* thunk) const {
   if (!insn.target) return "";
   auto s = program_->symbol_at(*insn.target);
+  if (!s || s->offset) {
+    auto far = unwind::veneer_target(*program_, *insn.target);
+    s = far ? program_->symbol_at(*far) : std::nullopt;
+  }
   if (!s || s->offset) return "";
   if (auto reg = arch::thunk_register(s->symbol.name)) {
     if (thunk) *thunk = *reg;

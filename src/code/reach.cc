@@ -22,9 +22,9 @@ bool is_padding(const FunctionCode& code, const Block& block) {
   return true;
 }
 
-// Walks backward from just before `instruction`; `stop(i)` says whether instruction i ends this way.
-template <typename Stop>
-Definitions walk_back(const FunctionCode& code, size_t instruction, const Stop& stop) {
+}  // namespace
+
+Definitions last_before(const FunctionCode& code, size_t instruction, const std::function<bool(size_t)>& stop) {
   Definitions found;
   const auto& blocks = code.blocks();
   auto start = code.index_of(code.entry());
@@ -56,8 +56,6 @@ Definitions walk_back(const FunctionCode& code, size_t instruction, const Stop& 
   return found;
 }
 
-}  // namespace
-
 bool changes(const FunctionCode& code, size_t instruction, unsigned reg) {
   const auto& insn = code.instructions()[instruction];
   if (insn.writes(reg)) return true;
@@ -71,7 +69,7 @@ bool changes(const FunctionCode& code, size_t instruction, unsigned reg) {
 }
 
 Definitions definitions_of(const FunctionCode& code, size_t instruction, unsigned reg) {
-  return walk_back(code, instruction, [&](size_t i) { return changes(code, i, reg); });
+  return last_before(code, instruction, [&](size_t i) { return changes(code, i, reg); });
 }
 
 std::optional<int64_t> own_slot(const ValueFlow& flow, const State& state, size_t instruction, const arch::MemoryOperand& memory) {
@@ -88,7 +86,7 @@ Definitions slot_definitions(const ValueFlow& flow, size_t instruction, int64_t 
   const FunctionCode& code = flow.code();
   const auto& arch = code.program().arch();
   auto covers = [&](int64_t at, unsigned size) { return at < slot + 8 && slot < at + int64_t(size); };
-  return walk_back(code, instruction, [&](size_t i) {
+  return last_before(code, instruction, [&](size_t i) {
     const auto& insn = code.instructions()[i];
     if (insn.operation == Operation::kPush) {
       auto sp = flow.register_before(i, arch.sp);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bitset>
+#include <functional>
 #include <vector>
 
 #include "code/value_flow.h"
@@ -19,6 +20,8 @@ struct Definitions {
   std::optional<size_t> single() const { return !entry && !unknown && instructions.size() == 1 ? std::optional(instructions[0]) : std::nullopt; }
 };
 
+// The last instructions before `instruction`, on each way to it, of which `stop` is true.
+Definitions last_before(const FunctionCode& code, size_t instruction, const std::function<bool(size_t)>& stop);
 // Of register `reg` as it is just before `instruction`.
 Definitions definitions_of(const FunctionCode& code, size_t instruction, unsigned reg);
 // Of the 8 bytes of the function's own frame at `slot` (from the stack pointer at entry); stores through other pointers are not seen.

@@ -14,14 +14,10 @@
 #include "base/loss_ledger.h"
 #include "kernel/system.h"
 #include "oops/event.h"
+#include "scene/frame_view.h"
+#include "scene/lock_graph.h"
 
 namespace inquest::scene {
-
-struct SourceRef {
-  std::string function, file;
-  int line = 0;
-  bool inlined = false;
-};
 
 // A register at an event in the words of the source.
 struct RegisterMeaning {
@@ -88,22 +84,6 @@ struct OriginView {
   uint64_t at = 0;                     // the instruction that made it, 0: none
   std::vector<SourceRef> source;
   bool changed() const { return value_then && value && now && *value != *now; }
-};
-
-struct FrameView {
-  uint64_t address = 0;                // as on the stack (a return address, or the pc)
-  bool exact = false;                  // address is a pc, not a return address
-  std::string symbol, module;
-  uint64_t offset = 0, size = 0;
-  bool reliable = true;
-  std::string trust, stack;            // unwound stacks: how it was found, which stack it is on
-  bool garbage = false, user = false, interrupted = false, tail_calls_missing = false;
-  std::vector<SourceRef> source;       // innermost inlined first; the last is the concrete function; may be empty
-  struct Local {
-    std::string name, type, value, why_not, function;
-    bool parameter = false;
-  };
-  std::vector<Local> locals;
 };
 
 struct EventView {
@@ -237,6 +217,8 @@ class CrashScene {
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }
   // The struct of which a slab cache's objects are, "" if it cannot be told.
   virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }
+  // Who waits for which lock and who holds it; null: there is no memory to tell. Kept; the scene owns it.
+  virtual const LockGraphView* locks() const { return nullptr; }
   // Where a register's value at an event was born, and whether memory still holds it.
   virtual std::optional<JourneyView> journey_of(const EventView&, const std::string&) const { return std::nullopt; }
 

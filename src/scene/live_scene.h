@@ -30,6 +30,7 @@ class LiveScene : public CrashScene {
   std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                           const std::vector<std::string>& first_in) const override;
   std::string type_of_cache(const std::string& cache, uint64_t object_size) const override;
+  const LockGraphView* locks() const override;
   std::optional<JourneyView> journey_of(const EventView& event, const std::string& reg) const override;
 
  private:
@@ -47,6 +48,7 @@ class LiveScene : public CrashScene {
   const kernel::Kernel* kernel_;
   std::string log_text_;
   unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
+  mutable std::optional<LockGraphView> locks_;
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };
 

@@ -16,6 +16,8 @@ std::string annotation(const code::ValueFlow& flow, size_t index) {
   const auto& insn = code.instructions()[index];
   if (insn.target) {
     auto s = code.program().symbol_at(*insn.target);
+    if (!s)
+      if (std::string name = code.target_name(insn); !name.empty()) return "<" + name + ">  through a veneer";
     return s ? (s->offset ? fmt::format("<{}+{:#x}>", s->symbol.name, s->offset) : "<" + s->symbol.name + ">") : "";
   }
   auto touch = code::touch_at(flow, insn.address, nullptr);

@@ -62,6 +62,7 @@ std::optional<CallBefore> call_before_a64(const object::Program& program, Virtua
   if (word >> 26 == 0x25) {
     int64_t words = int64_t(uint64_t(word) << 38) >> 38;
     VirtualAddress target = ret - 4 + uint64_t(words * 4);
+    if (auto far = veneer_target(program, target)) target = *far;
     auto symbol = program.symbol_at(target);
     if (!symbol || symbol->offset != 0 || is_trampoline(symbol->symbol.name)) return CallBefore{ret - 4, std::nullopt};
     return CallBefore{ret - 4, target};
@@ -83,6 +84,20 @@ std::optional<CallBefore> call_before(const object::Program& program, VirtualAdd
   if (return_address.value < 16) return std::nullopt;
   return program.arch().id == arch::ArchId::kX86_64 ? call_before_x86(program, return_address)
                                                      : call_before_a64(program, return_address);
+}
+
+std::optional<VirtualAddress> veneer_target(const object::Program& program, VirtualAddress address) {
+  if (!program.arch().link || !program.is_text(address)) return std::nullopt;
+  auto bytes = program.code_bytes(address, 16);
+  if (bytes.size() < 16) return std::nullopt;
+  auto word = [&](size_t i) { return load_unchecked<uint32_t>(bytes.data() + 4 * i); };
+  size_t first = word(0) == 0xd503245f ? 1 : 0;  // bti c
+  uint32_t adrp = word(first), add = word(first + 1), br = word(first + 2);
+  if ((adrp & 0x9f00001f) != 0x90000010 || (add & 0xff8003ff) != 0x91000210 || br != 0xd61f0200) return std::nullopt;
+  uint64_t pages = uint64_t(adrp >> 5 & 0x7ffff) << 2 | (adrp >> 29 & 3);
+  uint64_t page = (address.value & ~uint64_t{0xfff}) + uint64_t(int64_t(pages << 43) >> 31);
+  uint64_t low = (add >> 10 & 0xfff) << (add >> 22 & 1 ? 12 : 0);
+  return VirtualAddress(page + low);
 }
 
 bool is_trampoline(std::string_view symbol) {

@@ -24,6 +24,10 @@ struct CallBefore {
 // The call instruction that ends right before `return_address`, if its bytes are one.
 std::optional<CallBefore> call_before(const object::Program& program, VirtualAddress return_address);
 
+// Where an arm64 module's veneer at `address` leads ("adrp x16; add x16, x16; br x16", arch/arm64/kernel/module-plts.c since 5.0): calls out of a
+// module that is farther than 128 MB from their target go through one. It changes x16 alone. Nothing: there is none.
+std::optional<VirtualAddress> veneer_target(const object::Program& program, VirtualAddress address);
+
 // Whether a direct call to a symbol of this name may come out anywhere: retpolines, static call trampolines, module PLTs.
 bool is_trampoline(std::string_view symbol);
 

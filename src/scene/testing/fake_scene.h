@@ -46,6 +46,8 @@ class FakeScene : public CrashScene {
   std::map<std::pair<std::string, uint64_t>, std::vector<Registration>> queued;  // by type and offset
   std::map<std::string, std::string> cache_types;
 
+  std::optional<LockGraphView> lock_graph;
+  const LockGraphView* locks() const override { return lock_graph ? &*lock_graph : nullptr; }
   Reading read(uint64_t address, uint64_t size) const override {
     Reading reading{{}, "stored", ""};
     for (uint64_t at = address; at < address + size; at += 8) {
