@@ -30,8 +30,8 @@ class Case:
     arches: list = field(default_factory=lambda: list(ARCHES))
     kernels: list = field(default_factory=list)   # series it can be made on; empty: all
     check: list = field(default_factory=list)     # architectures on which `make check` has it
-    object: dict = field(default_factory=dict)    # {"type": [names], "member": [names]} of the object concerned
-    guilty: dict = field(default_factory=dict)    # {"functions": [names], "module": name}
+    object: dict = field(default_factory=dict)    # {"type": [names], "member": [names], "cache": [names]} of the object concerned
+    guilty: dict = field(default_factory=dict)    # {"functions": [names], "module": name, "task": [names]}
 
     @property
     def sources(self):
