@@ -15,7 +15,7 @@ struct coin {
 	u32 value;
 };
 
-struct toll_gate {
+struct turnstile_gate {
 	u32 index;
 	u32 passages;
 	u64 takings;
@@ -31,7 +31,7 @@ struct gate_audit {
 	void (*finish)(struct gate_audit *audit, u64 sum);
 };
 
-static struct toll_gate *gates;
+static struct turnstile_gate *gates;
 static const struct coin coins[] = { { 16, 1 }, { 19, 2 }, { 21, 5 }, { 24, 10 } };
 
 static noinline u32 coin_value(const struct coin *coin)
@@ -45,7 +45,7 @@ static noinline u32 coin_value(const struct coin *coin)
 	return 0;
 }
 
-static noinline void gate_insert(struct toll_gate *gate, u32 diameter)
+static noinline void gate_insert(struct turnstile_gate *gate, u32 diameter)
 {
 	gate->last.diameter = diameter;
 	gate->last.value = coin_value(&gate->last);
@@ -82,7 +82,7 @@ static int audit_thread(void *data)
 	return 0;
 }
 
-static int __init tollgate_init(void)
+static int __init turnstile_init(void)
 {
 	static const u32 inserted[] = { 16, 24, 21, 23, 19, 16, 24 };
 	struct gate_audit *audit;
@@ -102,6 +102,6 @@ static int __init tollgate_init(void)
 	lab_watch_panic();
 	return PTR_ERR_OR_ZERO(kthread_run(audit_thread, audit, "gate-audit"));
 }
-module_init(tollgate_init);
+module_init(turnstile_init);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("toll gates");
+MODULE_DESCRIPTION("turnstiles");
