@@ -61,7 +61,10 @@ casebook: build
 	@$(LAB) packages --install
 	@$(LAB) make --set casebook
 	@$(LAB) make --set casebook --kernel 6.12
-	@python3 tests/casebook/score.py $(BUILD)/inquest
+	@$(LAB) make --set casebook-filtered
+	@echo 'inquest: the casebook' && python3 tests/casebook/score.py $(BUILD)/inquest
+	@echo 'inquest: without debuginfo' && python3 tests/casebook/score.py $(BUILD)/inquest --no-debuginfo
+	@echo 'inquest: filtered (-d 31)' && python3 tests/casebook/score.py $(BUILD)/inquest --form filtered31
 
 lab-64k: packages
 	@$(LAB) packages --install

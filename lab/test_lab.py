@@ -8,6 +8,7 @@ import struct
 import sys
 import tempfile
 import unittest
+import zlib
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -16,7 +17,7 @@ sys.dont_write_bytecode = True
 LAB = Path(__file__).resolve().parent
 sys.path.insert(0, str(LAB))
 
-from kit import apt, cache, cases, cli, dumps, formats, forms, kernels, truth  # noqa: E402
+from kit import apt, cache, cases, cli, dumps, formats, forms, kernels, refilter, truth  # noqa: E402
 from kit.arches import ARCHES  # noqa: E402
 from kit.initrd import Initrd  # noqa: E402
 from kit.say import LabError  # noqa: E402
@@ -258,6 +259,60 @@ class FormatTest(unittest.TestCase):
             dumps.check_form(forms.FORMS["kdump-lzo31"], [{**good, "compression": "zlib"}])
         with self.assertRaisesRegex(LabError, "split is False"):
             dumps.check_form(forms.FORMS["split3"], [good] * 3)
+
+
+def flattened_dump(frames, info, notes=b"notes"):
+    """A kdump-compressed file of whole pages, as QEMU writes one: {frame: bytes}, every other page compressed."""
+    block = 4096
+    head = bytearray(4 * block)
+    head[:8] = b"KDUMP   "
+    struct.pack_into("<iiI", head, 428, block, 1, 2)
+    for frame in frames:
+        head[3 * block + frame // 8] |= 1 << frame % 8
+    descriptors, bodies, at = b"", b"", len(head) + 24 * len(frames)
+    info_at = at + block * len(frames)
+    struct.pack_into("<4Q", head, block + 32, info_at, len(info), info_at + len(info), len(notes))
+    for number, frame in enumerate(sorted(frames)):
+        body = frames[frame].ljust(block, b"\0")
+        stored = zlib.compress(body) if number % 2 else body
+        descriptors += struct.pack("<qIIQ", at, len(stored), number % 2, 0)
+        bodies += stored
+        at += len(stored)
+    whole = (bytes(head) + descriptors + bodies).ljust(info_at, b"\0") + info + notes
+    return b"makedumpfile".ljust(4096, b"\0") + struct.pack(">qq", 0, len(whole)) + whole + struct.pack(">qq", -1, -1)
+
+
+class RefilterTest(unittest.TestCase):
+    INFO = (b"NUMBER(phys_base)=0\nSYMBOL(init_top_pgt)=ffffffff80001000\nNUMBER(pgtable_l5_enabled)=0\n")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.source, self.target = Path(folder.name) / "vmcore", Path(folder.name) / "elf"
+        # Four levels; slot 300 of the top maps a large page of 2 MiB at physical 0.
+        tables = {1: struct.pack("<Q", 0x2001), 2: struct.pack("<Q", 0x3001), 3: struct.pack("<Q", 0x81)}
+        tables[1] = bytes(8 * 300) + tables[1]
+        self.source.write_bytes(flattened_dump({**tables, 4: b"four", 9: b"nine"}, self.INFO))
+
+    def test_the_direct_mapping_is_found(self):
+        dump = refilter.Kdump(self.source)
+        self.assertEqual(dump.frames, [1, 2, 3, 4, 9])
+        self.assertEqual(refilter.direct_mapping(dump), 0xffff000000000000 | 300 << 39)
+        self.assertEqual(refilter.ranges(dump), [[1, 5], [9, 10]])
+
+    def test_the_elf_holds_the_pages(self):
+        refilter.write_elf(self.source, self.target, ARCHES["x86_64"])
+        data = self.target.read_bytes()
+        kind, _, at, virtual, physical, size = struct.unpack_from("<IIQQQQ", data, 64 + 2 * 56)
+        self.assertEqual((kind, physical, size, virtual), (1, 9 * 4096, 4096, 0xffff000000000000 | 300 << 39 | 9 * 4096))
+        self.assertEqual(data[at:at + 4], b"nine")
+        note = struct.unpack_from("<IIQQQQ", data, 64)
+        self.assertEqual(data[note[2]:note[2] + note[5]], b"notes")
+
+    def test_what_is_no_such_dump_is_refused(self):
+        self.source.write_bytes(b"KDUMP   ".ljust(8192, b"\0"))
+        with self.assertRaisesRegex(LabError, "no flattened dump"):
+            refilter.Kdump(self.source)
 
 
 class InitrdTest(unittest.TestCase):

@@ -9,11 +9,12 @@ from .cache import BUILDING, building, write_file
 from .cases import LAB
 from .crashkernel import add_loader
 from .formats import identify
-from .forms import BOOTS
+from .forms import BOOTS, FORMS
 from .initrd import Initrd
 from .modules import guest_module, install_debuginfo
 from .programs import busybox, makedumpfile
 from .qemu import Guest, GuestError
+from .refilter import write_elf
 from .say import LabError, say, step
 from .tools import run
 from .truth import first_boot, loaded_modules, missing_from, read_truth, truth_of
@@ -55,14 +56,31 @@ def make_dumps(kernel, case, forms):
     """Makes those of `forms` that the cache lacks."""
     module = guest_module(kernel, case)
     missing = [form for form in forms if not is_made(kernel, case, form)]
+    derived = [form for form in missing if form.of]
+    sources = [FORMS[form.of] for form in derived]
+    booted = {form.name: form for form in [*missing, *sources] if not form.of and not is_made(kernel, case, form)}.values()
     for name, boot in BOOTS.items():
-        wanted = [form for form in missing if form.boot == name]
+        wanted = [form for form in booted if form.boot == name]
         if wanted:
             make_from_boot(kernel, case, boot, wanted, module)
+    for form in derived:
+        make_from_dump(kernel, case, form)
     for form in forms:
         refresh_answer(kernel, case, form)
     kernel.complete()
     install_debuginfo(kernel, case)
+
+
+def make_from_dump(kernel, case, form):
+    """The same memory in another form: the log and the truth are those of the dump it is made from."""
+    source = dump_folder(kernel, case, FORMS[form.of])
+    folder = kernel.folder / "dumps"
+    with step(f"{case.name} on {kernel.arch.name} {kernel.release}: {form.description}"), tempfile.TemporaryDirectory(dir=folder, prefix=BUILDING) as name:
+        work = Path(name)
+        write_elf(source / "vmcore", work / "elf", kernel.arch)
+        shutil.copyfile(source / "serial.log", work / "serial.log")
+        derive(kernel, work / "elf", form, work)
+        keep(kernel, case, BOOTS[form.boot], [form], work)
 
 
 def make_from_boot(kernel, case, boot, forms, module):
