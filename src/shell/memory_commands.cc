@@ -225,7 +225,9 @@ Result<std::string> whatis(const Context& context, const Words& words) {
   std::string what;
   for (const auto& w : words.words) what += (what.empty() ? "" : " ") + w;
   const auto& program = context.program();
-  if (auto address = parse_hex(what); address && what.size() >= 3 && !program.symbol(what)) return fmt::format("{:x}: {}\n", *address, context.scene->identify(*address).text);
+  // A short word may be a name ("fd"), unless a digit begins it.
+  if (auto address = parse_hex(what); address && (what.size() >= 3 || (what[0] >= '0' && what[0] <= '9')) && !program.symbol(what))
+    return fmt::format("{:x}: {}\n", *address, context.scene->identify(*address).text);
   if (const auto* type = program.parse_type(what)) {
     if (type->stripped()->is_aggregate()) return object::print_layout(type, true);
     return fmt::format("{}\nSIZE: {}\n", debuginfo::spell(type), type->size().value_or(0));

@@ -28,9 +28,7 @@ def main():
     checks = lab_dumps.Checks()
     for dump in found:
         r = lab_dumps.report(program, dump)
-        evidence = {e['id']: e for e in r['evidence']}
-        for i in r['verdicts'][0]['evidence']:
-            e = evidence[i]
+        for e in r['evidence']:
             result = lab_dumps.run(program, 'shell', *dump.paths, '-d', dump.debug, '-c', e['command'])
             out = result.stdout.decode(errors='replace')
             if not checks.that(f"{dump}: `{e['command']}`", result.returncode == 0 and out.strip(), result.stderr.decode(errors='replace')):
