@@ -54,6 +54,9 @@ JourneyStep step_of(const scene::JourneyStep& s, const std::string& event) {
   step.note = s.kind == "argument" || s.instruction.empty() ? "" : "`" + s.instruction + "`";
   if (s.kind == "load" && s.address) step.note += (step.note.empty() ? "" : ", ") + memory_note(s);
   step.changed = s.unchanged && !*s.unchanged;
+  step.address = s.address;
+  step.object = s.object;
+  step.offset = s.offset;
   step.event = event;
   if (s.pc) step.command = "dis -lx " + bare_hex(s.pc);
   return step;
@@ -82,6 +85,7 @@ void add_loaded_pointer(const scene::CrashScene& scene, const scene::EventView& 
   const auto& t = *fatal.touch;
   if (!t.origin_text.empty() && t.origin_text != t.base_text) {
     JourneyStep birth{Kind::kBirth, t.origin_text, "", t.base_value ? hex(*t.base_value) : "", "", fatal.id, "", false};
+    birth.address = t.origin_address;
     if (t.origin_address) compare_with_memory(scene, *t.origin_address, t.base_value, birth);
     steps.push_back(std::move(birth));
   }

@@ -63,7 +63,7 @@ std::string meaning_of(uint64_t value, uint64_t address, WordShape shape, const 
     case WordShape::kSelf: return value == address ? "points at itself" : "points at the word before it, as an empty list does";
     case WordShape::kPoison: return poison_name(value);
     case WordShape::kText: return fmt::format("text \"{}\"", ascii_of(value));
-    case WordShape::kNumber: return value < 10 ? "" : fmt::format("{}", int64_t(value));
+    case WordShape::kNumber: return value < 10 || (value >> 32) != 0 ? "" : fmt::format("{}", value);
     case WordShape::kObject: return fmt::format("in {}, object {:#x} + {:#x}{}", id.cache, id.object_start, id.offset, !id.free ? "" : *id.free ? ", free" : ", allocated");
     case WordShape::kUser: return "an address of user space";
     case WordShape::kStray: return id.kind == Kind::kUnmapped ? "an address where nothing is mapped" : "no address";
@@ -119,7 +119,8 @@ WordShape shape_of(uint64_t value, uint64_t address, Kind kind) {
     case Kind::kSlab: return WordShape::kObject;
     case Kind::kVmalloc: case Kind::kMapped: return WordShape::kMapped;
     case Kind::kErrno: return WordShape::kErrno;
-    case Kind::kUser: return value < (uint64_t{1} << 32) ? WordShape::kNumber : WordShape::kUser;
+    // Programs, libraries and stacks lie high (0x55…, 0x7f…); a small upper half is rather two 32-bit numbers.
+    case Kind::kUser: return (value >> 32) < 0x40 ? WordShape::kNumber : WordShape::kUser;
     case Kind::kNonCanonical: case Kind::kUnmapped: return WordShape::kStray;
     case Kind::kUnknown: case Kind::kNull: break;
   }

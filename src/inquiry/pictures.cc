@@ -26,9 +26,12 @@ struct Place {
   std::string title;
 };
 
+// A step's words without its type.
+std::string name_of(const JourneyStep& step) { return step.title.substr(0, step.title.find("  (")); }
+
 bool is_address(std::optional<uint64_t> v) { return v && *v >= kFirstPage && *v < ~uint64_t{0} - kFirstPage; }
 
-std::vector<Place> places_of(const Inquiry& inquiry) {
+std::vector<Place> places_of(const Inquiry& inquiry, const std::vector<JourneyStep>& journey) {
   std::vector<Place> places;
   auto add = [&](std::optional<uint64_t> address, const std::string& title) {
     if (is_address(address)) places.push_back({*address, title});
@@ -37,7 +40,11 @@ std::vector<Place> places_of(const Inquiry& inquiry) {
   const auto& object = inquiry.verdicts.front().object;
   if (seen.fatal) {
     add(seen.fatal->event.fault_address, "the fault address");
-    if (seen.fatal->touch && seen.fatal->touch->origin_address) add(seen.fatal->touch->origin_address, "where the pointer was loaded from");
+    for (size_t i = journey.size(); i-- > 0;)
+      if (journey[i].address) {
+        add(journey[i].address, fmt::format("where {} was loaded from", name_of(journey[i])));
+        break;
+      }
   }
   add(number(object.address), object.type.empty() ? "the object" : object.type);
   if (seen.fatal && seen.fatal->touch) add(seen.fatal->touch->base_value, "what the pointer pointed at");
@@ -54,7 +61,7 @@ void mark(MemoryWindow& window, uint64_t address, const std::string& label) {
   }
 }
 
-void add_marks(const Inquiry& inquiry, MemoryWindow& window) {
+void add_marks(const Inquiry& inquiry, const std::vector<JourneyStep>& journey, MemoryWindow& window) {
   const auto& seen = inquiry.seen;
   for (const auto* event : {seen.fatal, seen.warning}) {
     if (!event) continue;
@@ -62,27 +69,64 @@ void add_marks(const Inquiry& inquiry, MemoryWindow& window) {
     for (const auto& r : event->event.registers)
       if (is_address(r.value) && r.name != "cr2") mark(window, r.value, r.name + " of " + event->id);
   }
-  if (seen.fatal && seen.fatal->touch && seen.fatal->touch->origin_address) mark(window, *seen.fatal->touch->origin_address, "loaded from here");
+  for (const auto& step : journey)
+    if (is_address(step.address)) mark(window, *step.address, name_of(step) + " was loaded from here");
 }
 
-// The words' places in the object the verdict names.
-void name_members(const scene::CrashScene& scene, const ObjectRef& object, MemoryWindow& window) {
-  auto start = number(object.address);
-  auto size = scene.size_of(object.type);
-  if (!is_address(start) || object.type.empty() || !size) return;
-  for (auto& o : window.objects) {
-    if (*start < o.start || *start - o.start >= o.size) continue;
-    o.subject = true;
-    o.type = object.type;
+// An object whose type is known: the words in it are its members.
+struct TypedObject {
+  std::string type;
+  uint64_t start = 0;
+  bool subject = false;                  // the one the verdict names
+};
+
+std::vector<TypedObject> typed_objects(const ObjectRef& named, const std::vector<JourneyStep>& journey) {
+  std::vector<TypedObject> objects;
+  if (auto start = number(named.address); is_address(start) && !named.type.empty()) objects.push_back({named.type, *start, true});
+  for (size_t i = journey.size(); i-- > 0;)
+    if (is_address(journey[i].address) && !journey[i].object.empty()) objects.push_back({journey[i].object, *journey[i].address - uint64_t(journey[i].offset), false});
+  return objects;
+}
+
+// The members in the word at an offset: those that share bytes joined by |, those behind each other by a comma.
+std::string members_in(const scene::CrashScene& scene, const std::string& type, uint64_t offset) {
+  std::string names;
+  uint64_t at = offset, end = offset + kWord;
+  while (at < end) {
+    std::string here;
+    uint64_t next = end;
+    for (const auto& m : scene.members_at(type, at)) {
+      if (m.bit_size || (m.offset < at && at != offset)) continue;
+      here += (here.empty() ? "" : " | ") + m.path;
+      next = std::min(next, m.offset + std::max<uint64_t>(m.size, 1));
+    }
+    if (!here.empty()) names += (names.empty() ? "" : ", ") + here;
+    at = here.empty() ? at + 1 : std::max(next, at + 1);
   }
+  return names;
+}
+
+void name_members(const scene::CrashScene& scene, const TypedObject& object, MemoryWindow& window) {
+  auto size = scene.size_of(object.type);
+  if (!size) return;
   bool inside = false;
   for (auto& word : window.words) {
-    if (word.address < *start || word.address - *start >= *size) continue;
+    if (word.address < object.start || word.address - object.start >= *size || !word.member.empty()) continue;
     inside = true;
-    for (const auto& m : scene.members_at(object.type, word.address - *start)) word.member += (word.member.empty() ? "" : " | ") + m.path;
+    word.member = members_in(scene, object.type, word.address - object.start);
   }
-  bool bordered = std::any_of(window.objects.begin(), window.objects.end(), [](const MemoryObject& o) { return o.subject; });
-  if (inside && !bordered) window.objects.insert(window.objects.begin(), {*start, *size, "", object.type, std::nullopt, true});
+  bool bordered = false;
+  for (auto& o : window.objects) {
+    if (object.start < o.start || object.start - o.start >= o.size) continue;
+    o.subject |= object.subject;
+    // An object inside a larger one, an element of an array say, has borders of its own.
+    if (object.start != o.start) continue;
+    bordered = true;
+    if (o.type.empty()) o.type = object.type;
+  }
+  if (!inside || bordered) return;
+  window.objects.push_back({object.start, *size, "", object.type, std::nullopt, object.subject});
+  std::stable_sort(window.objects.begin(), window.objects.end(), [](const MemoryObject& a, const MemoryObject& b) { return a.start < b.start; });
 }
 
 // From a little before the place; a small object is shown whole, with its neighbours' edges.
@@ -105,41 +149,48 @@ bool covered(const std::vector<MemoryWindow>& windows, uint64_t address) {
 }
 
 void gather_memory(const scene::CrashScene& scene, const Inquiry& inquiry, Pictures& pictures) {
-  for (const Place& place : places_of(inquiry)) {
+  for (const Place& place : places_of(inquiry, pictures.journey)) {
     if (pictures.memory.size() == kMostWindows) return;
     if (covered(pictures.memory, place.address)) continue;
     auto window = window_at(scene, place);
     bool any = std::any_of(window.words.begin(), window.words.end(), [](const MemoryWord& w) { return w.value.has_value(); });
     if (!any) continue;
-    add_marks(inquiry, window);
-    name_members(scene, inquiry.verdicts.front().object, window);
+    add_marks(inquiry, pictures.journey, window);
+    for (const auto& object : typed_objects(inquiry.verdicts.front().object, pictures.journey)) name_members(scene, object, window);
     pictures.memory.push_back(std::move(window));
   }
 }
 
 // The offset in question: of the fault in the object, else of the member the verdict names.
-void gather_layout(const scene::CrashScene& scene, const Inquiry& inquiry, Pictures& pictures) {
-  const auto& v = inquiry.verdicts.front();
-  if (v.object.type.empty()) return;
-  auto start = number(v.object.address);
-  std::optional<uint64_t> place;
-  auto size = scene.size_of(v.object.type);
+std::optional<uint64_t> place_in(const scene::CrashScene& scene, const Inquiry& inquiry, const ObjectRef& object) {
+  auto start = number(object.address), size = scene.size_of(object.type);
   const auto* fatal = inquiry.seen.fatal;
   if (start && fatal && fatal->event.fault_address && size && *fatal->event.fault_address >= *start && *fatal->event.fault_address - *start < *size)
-    place = *fatal->event.fault_address - *start;
+    return *fatal->event.fault_address - *start;
   for (const auto& e : inquiry.dossier.evidence()) {
-    if (place || e.origin != Origin::kType) continue;
+    if (e.origin != Origin::kType) continue;
     bool same = false;
     std::optional<uint64_t> offset;
     for (const auto& [name, value] : e.values) {
-      if (name == "type" && value == v.object.type) same = true;
+      if (name == "type" && value == object.type) same = true;
       if (name == "offset") offset = number(value);
     }
-    if (same) place = offset;
+    if (same && offset) return offset;
   }
-  if (!place) return;
-  std::optional<uint64_t> address = is_address(start) ? start : std::nullopt;
-  pictures.layout = struct_layout(scene, v.object.type, *place, address);
+  return std::nullopt;
+}
+
+// Of the object the verdict names; if it names none, of the one the bad value was read from.
+void gather_layout(const scene::CrashScene& scene, const Inquiry& inquiry, Pictures& pictures) {
+  const auto& object = inquiry.verdicts.front().object;
+  auto start = number(object.address);
+  if (auto place = object.type.empty() ? std::nullopt : place_in(scene, inquiry, object))
+    pictures.layout = struct_layout(scene, object.type, *place, is_address(start) ? start : std::nullopt);
+  for (size_t i = pictures.journey.size(); i-- > 0 && !pictures.layout && object.type.empty();) {
+    const auto& step = pictures.journey[i];
+    if (is_address(step.address) && !step.object.empty() && step.offset >= 0)
+      pictures.layout = struct_layout(scene, step.object, uint64_t(step.offset), *step.address - uint64_t(step.offset));
+  }
 }
 
 }  // namespace

@@ -67,6 +67,10 @@ struct JourneyStep {
   std::string title, where, value, note; // "h->peer->ops"; "boxes_pull (box.c:77)"; "0xffff…"; "memory still holds it"
   std::string event, command;
   bool changed = false;                  // memory holds something else now
+  // The memory it was read from, and whose member that is, where known.
+  std::optional<uint64_t> address;
+  std::string object;
+  int64_t offset = 0;                    // of `address` in the object
 };
 
 struct WaitGraph {

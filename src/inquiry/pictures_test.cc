@@ -174,7 +174,7 @@ TEST(Pictures, ShowThePlaceTheNullPointerWasLoadedFrom) {
   const auto& words = pictures.memory[0].words;
   ASSERT_EQ(words.size(), 16u);  // the object and four words on either side
   EXPECT_EQ(words[7].address, kHead);
-  EXPECT_THAT(words[7].marks, ElementsAre("loaded from here"));
+  EXPECT_THAT(words[7].marks, ElementsAre("station->link was loaded from here"));
   EXPECT_THAT(pictures.memory[0].objects, SizeIs(1));
 }
 

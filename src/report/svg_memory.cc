@@ -13,7 +13,7 @@ using inquiry::MemoryObject;
 using inquiry::MemoryWindow;
 using inquiry::MemoryWord;
 
-constexpr double kBar = 10, kAddress = 24, kValue = 142, kValueWidth = 124, kMember = 274, kRow = 19;
+constexpr double kBar = 10, kAddress = 26, kValue = 142, kValueWidth = 124, kMember = 274, kRow = 19;
 constexpr uint64_t kWord = 8;
 
 std::string state_of(const MemoryObject& o) { return !o.free ? "" : *o.free ? ", free" : ", allocated"; }
@@ -53,7 +53,7 @@ class Rows {
       i = last + 1;
       end_objects(window_.words[i - 1].address + kWord);
     }
-    for (auto& o : open_) close(o);
+    for (size_t i = open_.size(); i-- > 0;) close(open_[i]);
     return svg_.finish(y_ + 8, fmt::format("{} words of memory around {}", window_.words.size(), window_.title));
   }
 
@@ -61,35 +61,35 @@ class Rows {
   struct Open {
     const MemoryObject* object;
     double top;
+    double depth;                        // in how many others it lies
   };
 
   void start_objects(uint64_t address) {
     for (const auto& o : window_.objects) {
-      bool first = &o == &window_.objects.front() && o.start < address && address == window_.words.front().address;
+      bool first = o.start < address && address == window_.words.front().address;
       bool inside = address >= o.start && address < o.start + o.size;
       bool begun = std::any_of(open_.begin(), open_.end(), [&](const Open& p) { return p.object == &o; });
       if (!inside || begun || !(o.start == address || first || o.start + kWord > address)) continue;
       y_ += 4;
       svg_.text(kAddress, y_ + 12, Svg::kWidth - kAddress - 6, name_of(o) + (o.start < address ? fmt::format(" (from +0x{:x})", address - o.start) : ""),
                 o.subject ? "object subject" : "object");
-      open_.push_back({&o, y_});
+      open_.push_back({&o, y_, double(std::min<size_t>(open_.size(), 2))});
       y_ += kRow;
     }
   }
+  // The inner ones first.
   void end_objects(uint64_t end) {
-    for (size_t i = 0; i < open_.size();) {
-      if (end < open_[i].object->start + open_[i].object->size) {
-        i++;
-        continue;
-      }
+    for (size_t i = open_.size(); i-- > 0;) {
+      if (end < open_[i].object->start + open_[i].object->size) continue;
       close(open_[i]);
       open_.erase(open_.begin() + ptrdiff_t(i));
       y_ += 4;
     }
   }
   void close(const Open& o) {
-    svg_.rect(kBar, o.top, Svg::kWidth - kBar - 2, y_ - o.top, o.object->subject ? "border subject" : "border");
-    svg_.rect(kBar, o.top, 5, y_ - o.top, o.object->subject ? "bar subject" : "bar");
+    double x = kBar - 7 + 6 * o.depth;
+    svg_.rect(x, o.top, Svg::kWidth - x - 2 - 3 * o.depth, y_ - o.top, o.object->subject ? "border subject" : "border");
+    svg_.rect(x, o.top, 5, y_ - o.top, o.object->subject ? "bar subject" : "bar");
   }
 
   // Member and meaning share the line where both fit; else the meaning is under it, and the marks under that.
