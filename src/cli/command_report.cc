@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstring>
 
 #include "cli/archives.h"
+#include "cli/emit.h"
 #include "cli/examine.h"
 #include "cli/session.h"
+#include "cli/sources.h"
 #include "report/report.h"
 #include "scene/live_scene.h"
 
@@ -16,19 +19,19 @@ namespace inquest::cli {
 
 namespace {
 
-Result<void> emit(const Options& options, const std::string& text) {
-  if (options.output.empty() || options.output == "-") {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-    return {};
-  }
-  return write_file_atomically(options.output, {as_bytes_of(text)});
+// As a shell takes it: a path with anything unusual in it is quoted.
+std::string quoted(const std::string& word) {
+  bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("/._-+=:,@%~", c); });
+  if (plain) return word;
+  std::string text = "'";
+  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 std::string shell_prefix(const Options& options) {
   std::string prefix = "inquest shell";
-  for (const auto& i : options.inputs) prefix += " " + i;
-  for (const auto& d : options.debuginfo) prefix += " -d " + d;
+  for (const auto& i : options.inputs) prefix += " " + quoted(i);
+  for (const auto& d : options.debuginfo) prefix += " -d " + quoted(d);
   return prefix;
 }
 
@@ -81,9 +84,11 @@ int run_report(const Options& options) {
   report->shell_prefix = shell_prefix(options);
   session.stage("ask the archives");
   ask_archives(options, input->text, session.opened_kernel(), *report);
+  if (!options.source.empty())
+    if (auto quoted = quote_sources(options.source, *report); !quoted.ok()) return fail(quoted.error());
   auto text = render(options, *report);
   if (!text.ok()) return fail(text.error());
-  auto written = emit(options, *text);
+  auto written = emit(options.output, *text);
   return written.ok() ? 0 : fail(written.error());
 }
 
@@ -91,7 +96,7 @@ int run_log(const Options& options) {
   Session session(options);
   auto text = answer_log(options, session);
   if (!text.ok()) return fail(text.error());
-  auto written = emit(options, *text);
+  auto written = emit(options.output, *text);
   return written.ok() ? 0 : fail(written.error());
 }
 

@@ -3,11 +3,16 @@
 #include <histedit.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "cli/session.h"
 #include "scene/live_scene.h"
@@ -46,30 +51,72 @@ bool run_one(const Options& options, const shell::Context& context, const std::s
 
 const char* prompt(EditLine*) { return "inquest> "; }
 
+volatile std::sig_atomic_t interrupted = 0;
+void on_interrupt(int) { interrupted = 1; }
+
+// The first word of the line: completed among the commands; more than one fits: they are listed.
+unsigned char complete(EditLine* edit, int) {
+  const LineInfo* line = el_line(edit);
+  std::string_view word(line->buffer, size_t(line->cursor - line->buffer));
+  if (word.find(' ') != std::string_view::npos) return CC_ERROR;
+  std::vector<std::string_view> fitting;
+  for (const auto& command : shell::commands())
+    if (command.name.starts_with(word)) fitting.push_back(command.name);
+  if (std::string_view("help").starts_with(word)) fitting.push_back("help");
+  if (fitting.empty()) return CC_ERROR;
+  if (fitting.size() == 1) {
+    std::string rest = std::string(fitting.front().substr(word.size())) + " ";
+    return el_insertstr(edit, rest.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
+  }
+  std::putchar('\n');
+  for (auto name : fitting) std::printf("%.*s  ", int(name.size()), name.data());
+  std::putchar('\n');
+  return CC_REDISPLAY;
+}
+
+// What was typed, without its line end; nothing at the end of the input. Ctrl-C gives up the line, as in any shell; while a command runs it ends the program.
+std::optional<std::string> read_line(EditLine* edit) {
+  struct sigaction own {}, before {};
+  own.sa_handler = on_interrupt;  // without SA_RESTART, so that el_gets() comes back
+  for (;;) {
+    interrupted = 0;
+    ::sigaction(SIGINT, &own, &before);
+    int count = 0;
+    const char* text = el_gets(edit, &count);
+    ::sigaction(SIGINT, &before, nullptr);
+    if (interrupted) {
+      std::putchar('\n');
+      el_reset(edit);
+      continue;
+    }
+    if (!text || count <= 0) return std::nullopt;
+    std::string line(text, size_t(count));
+    while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
+    return line;
+  }
+}
+
 void run_prompt(const Options& options, const shell::Context& context) {
   EditLine* edit = el_init("inquest", stdin, stdout, stderr);
   History* past = history_init();
   HistEvent event;
   history(past, &event, H_SETSIZE, 1000);
   const char* home = std::getenv("HOME");
-  std::string file = std::string(home ? home : "/tmp") + "/.inquest_history";
-  history(past, &event, H_LOAD, file.c_str());
+  std::string file = home && *home ? std::string(home) + "/.inquest_history" : "";
+  if (!file.empty()) history(past, &event, H_LOAD, file.c_str());
   el_set(edit, EL_PROMPT, prompt);
   el_set(edit, EL_HIST, history, past);
   el_set(edit, EL_EDITOR, "emacs");
+  el_set(edit, EL_ADDFN, "inquest-complete", "complete a command's name", complete);
+  el_set(edit, EL_BIND, "^I", "inquest-complete", nullptr);
   std::puts("inquest shell: `help` lists the commands, `quit` leaves");
-  for (;;) {
-    int count = 0;
-    const char* text = el_gets(edit, &count);
-    if (!text || count <= 0) break;
-    std::string line(text, size_t(count));
-    while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
-    if (line.empty()) continue;
-    history(past, &event, H_ENTER, line.c_str());
-    if (line == "quit" || line == "q" || line == "exit") break;
-    run_one(options, context, line);
+  while (auto line = read_line(edit)) {
+    if (line->empty()) continue;
+    history(past, &event, H_ENTER, line->c_str());
+    if (*line == "quit" || *line == "q" || *line == "exit") break;
+    run_one(options, context, *line);
   }
-  history(past, &event, H_SAVE, file.c_str());
+  if (!file.empty()) history(past, &event, H_SAVE, file.c_str());
   history_end(past);
   el_end(edit);
 }

@@ -9,6 +9,7 @@
 
 #include "base/cache_folder.h"
 #include "cli/archives.h"
+#include "cli/emit.h"
 #include "cli/examine.h"
 #include "triage/run.h"
 #include "triage/table.h"
@@ -78,13 +79,6 @@ Result<void> attach_notes(const Options& options) {
   return {};
 }
 
-Result<void> emit(const Options& options, const std::string& text) {
-  if (!options.output.empty() && options.output != "-") return write_file_atomically(options.output, {as_bytes_of(text)});
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-  return {};
-}
-
 }  // namespace
 
 int run_triage(const Options& options) {
@@ -116,7 +110,7 @@ int run_triage(const Options& options) {
     if (auto catalogue = records::Catalogue::open(options.catalogue); catalogue.ok()) outcomes->groups = catalogue->groups().value_or(outcomes->groups);
   }
   bool whole = options.all_groups || options.inputs.empty();
-  auto written = emit(options, options.format == "json" ? triage::to_json(*outcomes, whole) : triage::to_text(*outcomes, whole));
+  auto written = emit(options.output, options.format == "json" ? triage::to_json(*outcomes, whole) : triage::to_text(*outcomes, whole));
   if (!written.ok()) return fail(written.error());
   bool unopened = std::any_of(outcomes->inputs.begin(), outcomes->inputs.end(), [](const auto& i) { return i.outcome == triage::Outcome::kFailed; });
   bool any = std::any_of(outcomes->inputs.begin(), outcomes->inputs.end(), [](const auto& i) { return i.outcome != triage::Outcome::kFailed; });

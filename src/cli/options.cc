@@ -2,19 +2,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
+
+#include "cli/help.h"
+
 namespace inquest::cli {
 
 namespace {
-
-constexpr const char* kFooter = R"(Examples:
-  inquest report /var/crash/2024-01-05/vmcore -d /usr/lib/debug
-  inquest report vmcore -d kernel-debuginfo.rpm --format markdown -o report.md
-  inquest shell vmcore -d debug -c 'bt -l' -c 'struct xa_node.private_list -xo'
-  dmesg | inquest symbolize -d vmlinux
-  inquest log vmcore --events
-
-Exit status: 0 an answer was given, 1 the input could not be opened, 2 wrong usage.
-The index of debuginfo is kept in $INQUEST_CACHE, else $XDG_CACHE_HOME/inquest, else ~/.cache/inquest.)";
 
 void add_debuginfo(CLI::App* app, Options& o) {
   app->add_option("-d,--debuginfo", o.debuginfo, "vmlinux, module, folder, .rpm or .deb; repeat at will")->type_name("PATH")->allow_extra_args(false);
@@ -22,21 +16,42 @@ void add_debuginfo(CLI::App* app, Options& o) {
   app->add_flag("--timings", o.timings, "tell on stderr how long each stage took");
 }
 
+// CLI11 gives a command its parent's footer; each has its own here.
+void add_examples(CLI::App& app, const std::string& name) {
+  app.footer(examples_of(name));
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) add_examples(*command, (name.empty() ? "" : name + " ") + command->get_name());
+}
+
+// One line: what is wrong, and where the help is.
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* at = &app;
+  std::string command = "inquest";
+  for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) {
+    at = chosen.front();
+    command += " " + at->get_name();
+  }
+  std::string what = error.what();
+  if (at == &app && app.remaining_size() > 0) what = "no such command: " + app.remaining().front();
+  for (char& c : what)
+    if (c == '\n') c = ' ';
+  std::fprintf(stderr, "%s: %s; see %s --help\n", command.c_str(), what.c_str(), command.c_str());
+  return 2;
+}
+
 }  // namespace
 
 Parsed parse_options(int argc, char** argv) {
   Options o;
   CLI::App app("inquest: why did this kernel die? From a crash dump or a log to the cause, with evidence.", "inquest");
-  app.footer(kFooter);
   app.set_version_flag("--version", "inquest 0.1.0");
   app.require_subcommand(1);
 
   auto* report = app.add_subcommand("report", "the cause, its evidence, the environment, the events, the stacks");
   report->add_option("DUMP", o.inputs, "a dump, the parts of a split one, a log, or - for a log on standard input")->required();
   add_debuginfo(report, o);
-  report->add_option("--format", o.format, "text, markdown, html or json")->check(CLI::IsMember({"text", "markdown", "html", "json"}));
-  report->add_option("-o,--output", o.output, "write to this file");
-  report->add_option("--source", o.source, "the kernel's source tree, to quote lines from");
+  report->add_option("--format", o.format, "what to write; html for people without the dump, json for machines")->type_name("FORMAT")->check(CLI::IsMember({"text", "markdown", "html", "json"}));
+  report->add_option("-o,--output", o.output, "write to this file, whole or not at all")->type_name("FILE");
+  report->add_option("--source", o.source, "the kernel's source tree, to quote lines from")->type_name("DIR");
   report->add_option("--archive", o.archives, "an archive of mail and patches made by `inquest archive add`")->allow_extra_args(false);
   report->add_option("--catalogue", o.catalogue, "past crashes kept by `inquest triage`: a file, or postgresql://…");
   report->add_option("--exclude-thread", o.exclude_threads, "leave the mail thread of this Message-ID out")->allow_extra_args(false);
@@ -50,7 +65,7 @@ Parsed parse_options(int argc, char** argv) {
   auto* log = app.add_subcommand("log", "the kernel's log, or the events in it");
   log->add_option("INPUT", o.inputs, "a dump, a text file, or -")->required();
   add_debuginfo(log, o);
-  log->add_option("--format", o.format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  log->add_option("--format", o.format, "what to write")->type_name("FORMAT")->check(CLI::IsMember({"text", "json"}));
   log->add_flag("--events", o.events, "the events instead of the lines");
 
   auto* symbolize = app.add_subcommand("symbolize", "addresses and FUNCTION+OFFSET/SIZE to source lines; without arguments a filter over a log");
@@ -80,14 +95,18 @@ Parsed parse_options(int argc, char** argv) {
   triage->add_option("--note", o.notes, "attach a ticket or remark to a group of the catalogue: GROUP=TEXT")->allow_extra_args(false);
   triage->add_flag("--all", o.all_groups, "every group of the catalogue, not only those of the inputs");
   triage->add_option("--jobs", o.jobs, "worker processes; by default one a core, at most four");
-  triage->add_option("--format", o.format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  triage->add_option("-o,--output", o.output, "write to this file");
+  triage->add_option("--format", o.format, "what to write")->type_name("FORMAT")->check(CLI::IsMember({"text", "json"}));
+  triage->add_option("-o,--output", o.output, "write to this file, whole or not at all")->type_name("FILE");
   add_debuginfo(triage, o);
 
+  add_examples(app, "");
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    app.exit(e);
+    return {std::nullopt, 0};
   } catch (const CLI::ParseError& e) {
-    return {std::nullopt, app.exit(e) == 0 ? 0 : 2};
+    return {std::nullopt, wrong_usage(app, e)};
   }
   if (*report) o.command = Command::kReport;
   else if (*shell) o.command = Command::kShell;

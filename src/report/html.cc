@@ -69,6 +69,7 @@ void verdict(Markup& page, const Report& r) {
     });
     page.element("p", {{"class", "summary"}}, [&] { page.prose(v.summary); });
     facts_of_verdict(page, v);
+    html_quote(page, r, v.guilty.file, v.guilty.line);
   });
 }
 
@@ -77,7 +78,8 @@ void navigation(Markup& page, const Report& r) {
     auto link = [&](const char* to, const char* name) { page.element("a", {{"href", to}}, name); };
     if (!first_verdict(r).evidence.empty()) link("#evidence", "Evidence");
     link("#pictures", "Pictures");
-    if (!r.similar.empty() || !r.fixes.empty()) link("#records", "Met before");
+    if (!r.similar.empty()) link("#records", "Met before");
+    if (!r.fixes.empty()) link("#fixes", "Fixes");
     link("#environment", "Environment");
     link("#events", "Events");
     if (r.crashed) link("#crashed", "Crashed thread");
@@ -103,20 +105,45 @@ void weighing(Markup& page, const Report& r) {
   });
 }
 
-void records(Markup& page, const Report& r) {
-  if (r.similar.empty() && r.fixes.empty()) return;
-  page.element("h2", {{"id", "records"}}, "Met before, and fixed");
-  page.element("ul", {{"class", "plain"}}, [&] {
-    for (const auto& s : r.similar) page.element("li", {}, fmt::format("{} ({}, {}) {}", s.title, s.date, s.source, s.id));
+void fix(Markup& page, const Fix& f) {
+  page.element("h3", {}, [&] {
+    page.text(f.title);
+    page.element("span", {{"class", "sure"}}, fmt::format("{:.2f}", f.score));
   });
-  for (const auto& f : r.fixes) {
-    page.element("h3", {}, f.title);
-    page.element("p", {{"class", "dim"}}, fmt::format("{}{} {}: {}{}", f.commit, f.message_id.empty() ? "" : " " + f.message_id, f.date, f.status, f.first_tag.empty() ? "" : ", first in " + f.first_tag));
+  std::string names = f.commit + (f.commit.empty() || f.message_id.empty() ? "" : ", ") + f.message_id;
+  std::string status = "in this kernel: " + f.status + (f.status_reason.empty() ? "" : " (" + f.status_reason + ")") + (f.first_tag.empty() ? "" : "; first in " + f.first_tag);
+  for (size_t b = 0; b < f.backports.size() && b < 8; b++) status += (b ? ", " : "; in stable as ") + f.backports[b];
+  page.element("p", {{"class", "dim"}}, fmt::format("{} ({})", names, f.date.empty() ? "date unknown" : f.date));
+  page.element("p", {}, status);
+  page.element("ul", {{"class", "plain"}}, [&] {
+    for (const auto& m : f.marks) page.element("li", {}, "mark: " + m);
+    for (const auto& p : f.pro) page.element("li", {}, "for: " + p);
+    for (const auto& p : f.con) page.element("li", {}, "against: " + p);
+  });
+}
+
+void records(Markup& page, const Report& r) {
+  constexpr size_t kMostRecords = 20;
+  if (!r.similar.empty()) {
+    page.element("h2", {{"id", "records"}}, "Met before");
     page.element("ul", {{"class", "plain"}}, [&] {
-      for (const auto& p : f.pro) page.element("li", {}, "for: " + p);
-      for (const auto& p : f.con) page.element("li", {}, "against: " + p);
+      for (size_t i = 0; i < r.similar.size() && i < kMostRecords; i++) {
+        const auto& s = r.similar[i];
+        page.element("li", {}, [&] {
+          page.text(s.title);
+          page.element("span", {{"class", "dim"}}, fmt::format(" {:.2f} ({}, {}) {}", s.score, s.date.empty() ? "date unknown" : s.date, s.source, s.id));
+          if (s.agrees.empty()) return;
+          page.element("ul", {{"class", "plain"}}, [&] {
+            for (const auto& a : s.agrees) page.element("li", {}, "agrees: " + a);
+          });
+        });
+      }
     });
   }
+  if (r.fixes.empty()) return;
+  page.element("h2", {{"id", "fixes"}}, "Fixes");
+  page.element("p", {{"class", "dim"}}, "Candidates, ranked; the number is how sure this is, which is never very.");
+  for (size_t i = 0; i < r.fixes.size() && i < kMostRecords; i++) fix(page, r.fixes[i]);
 }
 
 void environment_table(Markup& page, const Report& r) {
@@ -147,6 +174,19 @@ void unread(Markup& page, const Report& r) {
 bool is_anchor(std::string_view id) {
   return id.size() >= 2 && id.size() <= 12 && (id[0] == 'E' || id[0] == 'F') &&
          std::all_of(id.begin() + 1, id.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)); });
+}
+
+void html_quote(Markup& page, const Report& r, const std::string& file, int line) {
+  const auto* q = find_quote(r, file, line);
+  if (!q) return;
+  page.element("pre", {{"class", "quote"}}, [&] {
+    for (size_t i = 0; i < q->lines.size(); i++) {
+      int number = q->first + int(i);
+      std::string text = fmt::format("{:>5}  {}\n", number, q->lines[i]);
+      if (number == q->line) page.element("b", {}, text);
+      else page.text(text);
+    }
+  });
 }
 
 std::string to_html(const Report& r) {

@@ -14,10 +14,12 @@ std::string_view html_style();
 // An id of ours ("E1", "F12") as an anchor; anything else has none, so that no attribute is made of a stranger's words.
 bool is_anchor(std::string_view id);
 
+// The lines of the source tree around a place, if they are at hand.
+void html_quote(Markup& page, const Report& report, const std::string& file, int line);
 void html_evidence(Markup& page, const Report& report);
 void html_pictures(Markup& page, const Report& report);
 void html_events(Markup& page, const Report& report);
 void html_crashed(Markup& page, const Report& report);
-void html_frames(Markup& page, const std::vector<scene::FrameView>& frames, size_t limit, bool with_locals);
+void html_frames(Markup& page, const Report& report, const std::vector<scene::FrameView>& frames, size_t limit, bool with_locals);
 
 }  // namespace inquest::report

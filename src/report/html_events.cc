@@ -37,6 +37,15 @@ void locals(Markup& page, const std::vector<scene::FrameView::Local>& list) {
   });
 }
 
+void quotes(Markup& page, const Report& r, const scene::FrameView& f) {
+  bool any = std::any_of(f.source.begin(), f.source.end(), [&](const scene::SourceRef& s) { return find_quote(r, s.file, s.line); });
+  if (!any) return;
+  page.element("details", {}, [&] {
+    page.element("summary", {}, "source");
+    for (const auto& s : f.source) html_quote(page, r, s.file, s.line);
+  });
+}
+
 void registers(Markup& page, const scene::EventView& view) {
   if (view.event.registers.empty()) return;
   auto meaning = [&](const std::string& name) -> std::string {
@@ -87,19 +96,22 @@ void event(Markup& page, const Report& r, const scene::EventView& view) {
     if (view.id == r.fatal_event) who += who.empty() ? "the machine died of it" : "; the machine died of it";
     if (!who.empty()) page.element("p", {{"class", "dim"}}, who);
     details_of(page, view);
+    html_quote(page, r, view.event.file, view.event.source_line);
+    for (const auto& s : view.source)
+      if (s.file != view.event.file || s.line != view.event.source_line) html_quote(page, r, s.file, s.line);
     registers(page, view);
     auto frames = reliable(view.frames);
     if (!frames.empty())
       page.element("details", {{"class", "paper"}}, [&] {
         page.element("summary", {}, fmt::format("stack of {} frames", frames.size()));
-        html_frames(page, frames, kMostFrames, false);
+        html_frames(page, r, frames, kMostFrames, false);
       });
   });
 }
 
 }  // namespace
 
-void html_frames(Markup& page, const std::vector<scene::FrameView>& frames, size_t limit, bool with_locals) {
+void html_frames(Markup& page, const Report& r, const std::vector<scene::FrameView>& frames, size_t limit, bool with_locals) {
   page.element("ol", {{"class", "frames"}}, [&] {
     for (size_t i = 0; i < frames.size() && i < limit; i++) {
       const auto& f = frames[i];
@@ -109,6 +121,7 @@ void html_frames(Markup& page, const std::vector<scene::FrameView>& frames, size
         source_lines(page, f);
         page.element("span", {{"class", f.garbage ? "bad" : "dim"}}, frame_notes(f));
         if (with_locals) locals(page, f.locals);
+        quotes(page, r, f);
       });
     }
     if (frames.size() > limit) page.element("li", {}, fmt::format("… {} more", frames.size() - limit));
@@ -134,7 +147,7 @@ void html_crashed(Markup& page, const Report& r) {
   if (c.pid) title += fmt::format(", pid {} ({})", *c.pid, c.comm);
   page.element("h2", {{"id", "crashed"}}, title);
   if (!c.how.empty()) page.element("p", {{"class", "dim"}}, "Its registers: " + c.how);
-  html_frames(page, c.frames, kMostFrames, true);
+  html_frames(page, r, c.frames, kMostFrames, true);
   if (!c.complete && !c.why_incomplete.empty()) page.element("p", {{"class", "dim"}}, "The stack ends here: " + c.why_incomplete);
 }
 

@@ -18,7 +18,7 @@ html{font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-
 body{margin:0 auto;max-width:66rem;padding:1rem 1.25rem 3rem;overflow-wrap:anywhere}
 h1{font-size:1.35rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem;padding-bottom:.2rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.2rem 0 .3rem}
 p{margin:.4rem 0}a{color:var(--link)}code,pre,kbd,.mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;font-size:.86em}
-pre{background:var(--raised);border:1px solid var(--line);border-radius:6px;padding:.6rem .75rem;overflow-x:auto;overflow-wrap:normal;margin:.4rem 0;line-height:1.45;max-height:34rem;overflow-y:auto}
+pre.quote b{color:var(--alarm)}pre{background:var(--raised);border:1px solid var(--line);border-radius:6px;padding:.6rem .75rem;overflow-x:auto;overflow-wrap:normal;margin:.4rem 0;line-height:1.45;max-height:34rem;overflow-y:auto}
 nav{font-size:.9rem;margin:.6rem 0 1rem}nav a{margin-right:.9rem;white-space:nowrap}
 .dim{color:var(--dim)}.verdict{background:var(--alarm-soft);border-left:5px solid var(--alarm);border-radius:0 8px 8px 0;padding:.8rem 1.1rem}
 .verdict.unknown{background:var(--raised);border-color:var(--dim)}

@@ -57,8 +57,9 @@ Report hostile() {
   v.would_settle = {kScript};
   v.evidence = {r.inquiry.dossier.add(inquiry::Origin::kMemory, kScript + "`" + kScript + "`", kScript, {{"event", kScript}})};
   r.inquiry.verdicts = {v};
-  r.similar = {{kScript, kScript, kScript, kScript, 1, {}}};
-  r.fixes = {{kScript, kScript, kScript, kScript, kScript, kScript, 1, {kScript}, {kScript}}};
+  r.similar = {{kScript, kScript, kScript, kScript, 1, {kScript}}};
+  r.fixes = {{kScript, kScript, kScript, kScript, kScript, kScript, 1, {kScript}, {kScript}, kScript, {kScript}, {kScript}, {kScript}}};
+  r.quotes = {{kScript, 3, 3, {kScript}}};
   r.unread = {{kScript, kScript}};
   r.proofs = {{kScript, kScript, kScript, true}};
   return r;

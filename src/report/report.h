@@ -38,6 +38,13 @@ struct Proof {
   bool cut = false;                    // the text goes on
 };
 
+// Lines around a place in the source tree somebody gave.
+struct Quote {
+  std::string file;
+  int line = 0, first = 0;             // the place; the number of lines[0]
+  std::vector<std::string> lines;
+};
+
 struct Report {
   std::string path;                    // of the dump or log
   std::vector<std::string> paths;
@@ -51,6 +58,7 @@ struct Report {
   std::vector<Unread> unread;
   std::vector<Proof> proofs;           // one a command, gathered by whoever may run commands; may be empty
   inquiry::Pictures pictures;          // may be empty
+  std::vector<Quote> quotes;           // may be empty
   std::string shell_prefix;            // "inquest shell vmcore -d debug": what stands before a command
 };
 

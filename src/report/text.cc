@@ -91,6 +91,15 @@ class Page {
   std::string out_;
 };
 
+std::vector<std::string> quote_lines(const Quote& q) {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < q.lines.size(); i++) {
+    int number = q.first + int(i);
+    lines.push_back(fmt::format("{} {:>5}  {}", number == q.line ? ">" : " ", number, q.lines[i]));
+  }
+  return lines;
+}
+
 void verdict_section(Page& page, const Report& r) {
   const auto& v = r.inquiry.verdicts.front();
   page.heading("Verdict");
@@ -100,6 +109,7 @@ void verdict_section(Page& page, const Report& r) {
     std::string where = v.guilty.file.empty() ? "" : fmt::format(" at {}:{}", v.guilty.file, v.guilty.line);
     page.blank();
     page.paragraph(fmt::format("{} {}{}{}", v.cause == "unknown" ? "Where:" : "Guilty code:", page.strong(v.guilty.function), where, v.guilty.module.empty() ? "" : " [" + v.guilty.module + "]"));
+    if (const auto* q = find_quote(r, v.guilty.file, v.guilty.line)) page.block(quote_lines(*q));
   }
 }
 

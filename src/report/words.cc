@@ -126,6 +126,12 @@ bool matters(const Report& r, const scene::EventView& event) {
   return false;
 }
 
+const Quote* find_quote(const Report& report, const std::string& file, int line) {
+  for (const auto& q : report.quotes)
+    if (q.file == file && q.line == line) return &q;
+  return nullptr;
+}
+
 const inquiry::Evidence* find_evidence(const Report& report, const std::string& id) {
   for (const auto& e : report.inquiry.dossier.evidence())
     if (e.id == id) return &e;

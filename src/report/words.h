@@ -23,6 +23,7 @@ std::string whereabouts(const scene::EventView& event);    // "CPU 1, pid 7 kwor
 std::vector<std::pair<std::string, std::string>> environment(const Report& report);
 // Whether a short rendering must show this event: the fatal one, the one to triage by, and those the verdict cites.
 bool matters(const Report& report, const scene::EventView& event);
+const Quote* find_quote(const Report& report, const std::string& file, int line);
 const inquiry::Evidence* find_evidence(const Report& report, const std::string& id);
 
 }  // namespace inquest::report
