@@ -83,12 +83,14 @@ def direct_mapping(dump):
     return (found[0] | high) - found[1]
 
 
-def ranges(dump):
+def ranges(dump, without=()):
     """(first, one past the last) of each run of frames in memory."""
     runs = []
     for frame in dump.frames:
         if frame * dump.block >= HIGHEST:
             break
+        if frame in without:
+            continue
         if runs and runs[-1][1] == frame:
             runs[-1][1] = frame + 1
         else:
@@ -96,11 +98,11 @@ def ranges(dump):
     return runs
 
 
-def write_elf(source, target, arch):
-    """An ELF as /proc/vmcore has it, of the `kdump-zlib` dump `source`."""
-    dump = Kdump(source)
+def write_elf(source, target, arch, without=()):
+    """An ELF as /proc/vmcore has it, of the `kdump-zlib` dump `source`, without some of its frames."""
+    dump = source if isinstance(source, Kdump) else Kdump(source)
     shift = direct_mapping(dump) if arch.name == "x86_64" else 0  # arm64's is in VMCOREINFO
-    runs = ranges(dump)
+    runs = ranges(dump, without)
     notes_at = 64 + 56 * (1 + len(runs))
     at = (notes_at + len(dump.notes) + 4095) & ~4095
     with open(target, "wb") as file:
