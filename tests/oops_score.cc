@@ -1,6 +1,6 @@
 // How well logs become events, measured on the labelled logs of ../shared/oops: prints a table, fails under its floors.
 //
-//   oops_score [-v SET]...   -v: also each disagreement of a set (title, alt, type, corrupted, none, guilty, wild, primary, satyr, lkp)
+//   oops_score [-v SET]...   -v: also each disagreement of a set (title, alt, type, corrupted, none, guilty, wild, primary, groups, satyr, lkp)
 //
 // Returns 77 where ../shared/oops is absent.
 #include <algorithm>
@@ -280,6 +280,33 @@ void wild(const fs::path& folder, Table& table) {
   std::printf("wild: %d events that no label names\n", extra);
 }
 
+// Whether the coarse signature keeps one bug together and two apart, on pairs judged by hand.
+void groups(const fs::path& folder, const fs::path& pairs, Table& table) {
+  Score& together = table.row("wild groups", "one bug, one group", 100, 100);
+  Score& apart = table.row("wild groups", "two bugs, two groups", 100, 100);
+  std::map<std::string, Log> logs;
+  auto event = [&](const std::string& name) -> const Event* {
+    std::string id = name.substr(0, 3);
+    fs::path path = folder / (id + ".log");
+    if (!logs.count(id)) logs[id] = fs::exists(path) ? parse(read(path)) : Log();
+    size_t number = size_t(std::atoi(name.substr(4).c_str()));
+    return number >= 1 && number <= logs[id].events.size() ? &logs[id].events[number - 1] : nullptr;
+  };
+  std::ifstream file(pairs);
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::stringstream words(line);
+    std::string verdict, a, b;
+    words >> verdict >> a >> b;
+    const Event *first = event(a), *second = event(b);
+    if (!fs::exists(folder / (a.substr(0, 3) + ".log")) || !fs::exists(folder / (b.substr(0, 3) + ".log"))) continue;
+    bool same = first && second && first->signature_coarse == second->signature_coarse;
+    bool good = first && second && same == (verdict == "same");
+    (verdict == "same" ? together : apart).add(good);
+    if (!good) table.say("groups", line + "\n   " + (first ? first->signature_fine : "no event") + "\n   " + (second ? second->signature_fine : "no event"));
+  }
+}
+
 // ---- satyr, lkp-tests
 
 void satyr(const fs::path& folder, Table& table) {
@@ -383,6 +410,7 @@ int main(int argc, char** argv) {
   syzkaller_reports(shared / "syzkaller" / "report", table);
   syzkaller_guilty(shared / "syzkaller" / "guilty", table);
   wild(shared / "wild", table);
+  groups(shared / "wild", fs::path(INQUEST_SOURCE_DIR) / "tests" / "oops" / "pairs.tsv", table);
   satyr(shared / "satyr", table);
   lkp(shared / "lkp-tests" / "spec" / "fixtures" / "stats" / "dmesg", table);
   return table.print();

@@ -12,6 +12,8 @@
 #include "cli/examine.h"
 #include "cli/session.h"
 #include "cli/sources.h"
+#include "cli/text_scene.h"
+#include "oops/parse.h"
 #include "report/report.h"
 #include "scene/live_scene.h"
 
@@ -57,16 +59,24 @@ Result<std::string> log_of_dump(Session& session) {
 }
 
 Result<std::string> answer_log(const Options& options, Session& session) {
-  TRY(Session::Input input, session.open_input());
-  if (!options.events && input.is_dump) return log_of_dump(session);
-  if (!options.events) return std::move(input.text);
+  TRY(bool is_dump, session.open_dump());
+  if (is_dump && !options.events) return log_of_dump(session);
   std::vector<scene::EventView> events;
-  if (input.is_dump) {
+  if (is_dump) {
     TRY_VOID(session.open_kernel());
     events = scene::LiveScene(session.kernel()).events();
     if (const auto& log = session.kernel().log(); !log.ok()) return Error(log.error());
+  } else if (options.events) {
+    oops::LogReader reader;
+    TRY_VOID(session.stream_log([&](std::string_view piece) { reader.feed(piece); }));
+    events = scene_of_log(session, reader.finish()).scene->events();
   } else {
-    events = scene::TextScene(input.text).events();
+    std::string text;
+    TRY_VOID(session.stream_log([&](std::string_view piece) {
+      if (options.output.empty() || options.output == "-") std::fwrite(piece.data(), 1, piece.size(), stdout);
+      else text += piece;
+    }));
+    return text;
   }
   return options.format == "json" ? report::events_to_json(events) : report::events_to_text(events, ::isatty(STDOUT_FILENO) == 1);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cli/session.h"
+#include "cli/text_scene.h"
 #include "scene/live_scene.h"
 #include "shell/shell.h"
 
@@ -139,16 +140,18 @@ int run_shell(const Options& options) {
   Session session(options);
   auto opened = session.open_input();
   if (!opened.ok()) return fail(opened.error());
+  LogScene log;
   std::unique_ptr<scene::CrashScene> scene;
   session.stage("set the scene");
   if (opened->is_dump) {
     if (auto kernel = session.open_kernel(); !kernel.ok()) return fail(kernel.error());
     scene = std::make_unique<scene::LiveScene>(session.kernel());
   } else {
-    scene = std::make_unique<scene::TextScene>(opened->text);
+    log = scene_of_log(session, oops::parse(opened->text));
+    scene = std::move(log.scene);
   }
   session.stage("commands");
-  shell::Context context{opened->is_dump ? &session.kernel() : nullptr, scene.get()};
+  shell::Context context{opened->is_dump ? &session.kernel() : log.kernel ? log.kernel->kernel.get() : nullptr, scene.get()};
   if (options.commands.empty()) {
     if (::isatty(STDIN_FILENO) == 1) run_prompt(options, context);
     else run_lines(options, context);

@@ -8,26 +8,57 @@
 #include <filesystem>
 
 #include "cli/session.h"
-#include "shell/symbolizer.h"
+#include "shell/log_filter.h"
 
 namespace inquest::cli {
 
 namespace {
 
 // A line goes out as soon as it is in; what is not touched passes byte for byte.
-int filter(shell::Symbolizer& symbolizer) {
-  char* line = nullptr;
-  size_t room = 0;
-  for (ssize_t n; (n = ::getline(&line, &room, stdin)) > 0;) {
-    std::string_view text(line, size_t(n));
-    std::string_view end = text.ends_with("\r\n") ? "\r\n" : text.ends_with("\n") ? "\n" : "";
-    std::string out = symbolizer.annotate(text.substr(0, text.size() - end.size()));
-    out += end;
-    std::fwrite(out.data(), 1, out.size(), stdout);
-    std::fflush(stdout);
+int filter(shell::Symbolizer& symbolizer, bool exact) {
+  std::string out;
+  shell::LogFilter log(symbolizer, exact, [&](std::string_view text) { out += text; },
+                       [](std::string_view why) { std::fprintf(stderr, "inquest: %.*s\n", int(why.size()), why.data()); });
+  std::vector<char> buffer(1 << 18);
+  auto flush = [&] {
+    bool good = std::fwrite(out.data(), 1, out.size(), stdout) == out.size() && std::fflush(stdout) == 0;
+    out.clear();
+    return good;
+  };
+  // read(2): what a pipe has now, not what fills the buffer.
+  for (ssize_t n; (n = ::read(STDIN_FILENO, buffer.data(), buffer.size())) > 0;) {
+    log.feed({buffer.data(), size_t(n)});
+    if (!flush()) return 1;
   }
-  std::free(line);
-  return 0;
+  log.finish();
+  return flush() ? 0 : 1;
+}
+
+// As faddr2line and decode_stacktrace.sh are called: `vmlinux WHAT…`, `vmlinux [BASE [MODULES]]`. Files are debuginfo, folders too, and cut from names.
+std::string take_files(Options& options) {
+  std::string strip = options.strip;
+  auto is_file = [&](const std::string& what) {
+    std::error_code error;
+    if (what.find("+0x") != what.npos || !std::filesystem::exists(what, error)) return false;
+    options.debuginfo.push_back(what);
+    if (std::filesystem::is_directory(what, error) && strip.empty()) strip = what;
+    return true;
+  };
+  std::erase_if(options.inputs, [&](const std::string& what) { return what == "auto" || is_file(what); });
+  if (!strip.empty() && !strip.ends_with('/')) strip += '/';
+  return strip;
+}
+
+shell::AnswerStyle style_of(const Options& options) {
+  const auto& flags = options.answer;
+  shell::AnswerStyle style;
+  style.functions = flags.functions;
+  style.inlines = flags.inlines;
+  style.pretty = flags.pretty;
+  style.addresses = flags.addresses;
+  style.base_names = flags.base_names;
+  style.addr2line = flags.functions || flags.inlines || flags.pretty || flags.addresses;
+  return style;
 }
 
 std::vector<std::string> files_to_index(const std::vector<std::string>& inputs) {
@@ -48,12 +79,18 @@ std::vector<std::string> files_to_index(const std::vector<std::string>& inputs) 
 
 }  // namespace
 
-int run_symbolize(const Options& options) {
+int run_symbolize(const Options& given) {
+  Options options = given;
+  std::string strip = take_files(options);
   Session session(options);
   auto finder = session.finder();
   if (!finder.ok()) return fail(finder.error());
   shell::Symbolizer symbolizer(*finder, session.debuginfo_options(), options.release, session.ledger());
-  if (options.inputs.empty()) return filter(symbolizer);
+  symbolizer.strip(strip);
+  shell::AnswerStyle style = style_of(options);
+  // addr2line takes an address as it is.
+  bool exact = options.exact || style.addr2line;
+  if (options.inputs.empty()) return filter(symbolizer, options.exact);
   // "-": one a line from standard input.
   std::vector<std::string> asked = options.inputs;
   if (asked.size() == 1 && asked.front() == "-") {
@@ -79,13 +116,14 @@ int run_symbolize(const Options& options) {
       module = asked[++i].substr(1);
       module = module.substr(0, module.find(']'));
     }
-    auto resolved = symbolizer.resolve(what, module, options.exact);
+    if (style.addr2line && what.find_first_not_of("0123456789abcdefABCDEF") == what.npos && what.size() > 3) what = "0x" + what;
+    auto resolved = symbolizer.resolve(what, {module, ""}, exact);
     if (!resolved.ok()) {
       fail(resolved.error());
       status = 1;
       continue;
     }
-    std::string out = shell::Symbolizer::text(*resolved);
+    std::string out = shell::Symbolizer::text(*resolved, style);
     std::fwrite(out.data(), 1, out.size(), stdout);
   }
   return status;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/text_scene.h"
 #include "inquiry/inquest.h"
 #include "inquiry/pictures.h"
 #include "scene/live_scene.h"
@@ -62,7 +63,8 @@ Result<report::Report> dump_report(Session& session, bool with_pictures) {
 
 Result<report::Report> examine(Session& session, const Session::Input& input, bool with_pictures) {
   if (input.is_dump) return dump_report(session, with_pictures);
-  return make_report(session, scene::TextScene(input.text), nullptr, with_pictures);
+  LogScene log = scene_of_log(session, oops::parse(input.text));
+  return make_report(session, *log.scene, log.kernel ? log.kernel->kernel.get() : nullptr, with_pictures);
 }
 
 }  // namespace inquest::cli

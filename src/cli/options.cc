@@ -69,10 +69,17 @@ Parsed parse_options(int argc, char** argv) {
   log->add_flag("--events", o.events, "the events instead of the lines");
 
   auto* symbolize = app.add_subcommand("symbolize", "addresses and FUNCTION+OFFSET/SIZE to source lines; without arguments a filter over a log");
-  symbolize->add_option("WHAT", o.inputs, "0xADDRESS or SYMBOL+OFFSET[/SIZE]");
+  symbolize->add_option("WHAT", o.inputs, "0xADDRESS or SYMBOL+OFFSET[/SIZE]; a vmlinux, module or folder is taken as with -d");
   add_debuginfo(symbolize, o);
-  symbolize->add_option("--release", o.release, "the kernel's release, to find its debuginfo by");
+  symbolize->add_option("-e,--exe", o.debuginfo, "the same as -d")->type_name("PATH")->allow_extra_args(false);
+  symbolize->add_option("-r,--release", o.release, "the kernel's release, to find its debuginfo by; else the log's own");
   symbolize->add_flag("--exact", o.exact, "take every address as it is, also behind a call");
+  symbolize->add_option("--strip", o.strip, "cut this from the front of file names")->type_name("PREFIX");
+  symbolize->add_flag("-f,--functions", o.answer.functions, "answer as addr2line -f does; addresses are then taken as they are");
+  symbolize->add_flag("-i,--inlines", o.answer.inlines, "… -i: the functions it was inlined into, too");
+  symbolize->add_flag("-p,--pretty-print", o.answer.pretty, "… -p: one line an address");
+  symbolize->add_flag("-a,--addresses", o.answer.addresses, "… -a: the address before it");
+  symbolize->add_flag("-s,--basenames", o.answer.base_names, "file names without folders");
 
   auto* index = app.add_subcommand("index", "index debuginfo now, so that later commands are instant");
   index->add_option("DEBUGINFO", o.inputs, "vmlinux, module or folder")->required();

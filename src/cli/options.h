@@ -19,6 +19,10 @@ struct Options {
   std::vector<std::string> commands;     // shell -c
   bool json = false, events = false, exact = false, timings = false, no_usual_places = false;
   std::string release;                   // symbolize --release
+  std::string strip;                     // symbolize --strip
+  struct {
+    bool functions = false, inlines = false, pretty = false, addresses = false, base_names = false;
+  } answer;                              // symbolize -f -i -p -a -s, as addr2line has them
   std::string archive_folder, git, mail, catalogue;
   std::vector<std::string> notes;        // triage --note GROUP=TEXT
   bool all_groups = false;               // triage --all

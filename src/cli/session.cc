@@ -83,26 +83,55 @@ debuginfo::OpenOptions Session::debuginfo_options() const {
   return o;
 }
 
-Result<Session::Input> Session::open_input() {
+Result<bool> Session::open_dump() {
   const std::string& first = options_.inputs.front();
   bool single = options_.inputs.size() == 1;
-  Error no_dump(ErrorCode::kNotMine, "");
-  if (!single || first != "-") {
-    stage("open dump");
-    auto opened = dump::Dump::open(options_.inputs, ledger_);
-    if (opened.ok()) {
-      dump_ = std::move(*opened);
-      return Input{true, ""};
-    }
-    // A dump of a known format is one even if it is broken: its error stands. What no format takes may be a log.
-    if (!single || opened.error().code() != ErrorCode::kNotMine) return std::move(opened).error();
-    no_dump = opened.error();
+  if (single && first == "-") return false;
+  stage("open dump");
+  auto opened = dump::Dump::open(options_.inputs, ledger_);
+  if (opened.ok()) {
+    dump_ = std::move(*opened);
+    return true;
   }
+  // A dump of a known format is one even if it is broken: its error stands. What no format takes may be a log.
+  if (!single || opened.error().code() != ErrorCode::kNotMine) return std::move(opened).error();
+  no_dump_ = opened.error();
+  return false;
+}
+
+Result<void> Session::check_log(std::string_view head) const {
+  const std::string& first = options_.inputs.front();
+  if (head.empty()) return Error(ErrorCode::kNotMine, first + ": empty: neither a dump nor a log");
+  if (looks_like_text(head)) return {};
+  return first == "-" ? Error(ErrorCode::kNotMine, "standard input: not a text log") : no_dump_;
+}
+
+Result<Session::Input> Session::open_input() {
+  TRY(bool is_dump, open_dump());
+  if (is_dump) return Input{true, ""};
   stage("read log");
-  TRY(std::string text, read_text(first));
-  if (text.empty()) return Error(ErrorCode::kNotMine, first + ": empty: neither a dump nor a log");
-  if (!looks_like_text(text)) return first == "-" ? Error(ErrorCode::kNotMine, "standard input: not a text log") : no_dump;
+  TRY(std::string text, read_text(options_.inputs.front()));
+  TRY_VOID(check_log(text));
   return Input{false, std::move(text)};
+}
+
+Result<void> Session::stream_log(const std::function<void(std::string_view)>& piece) {
+  stage("read log");
+  const std::string& path = options_.inputs.front();
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (!file) return Error(ErrorCode::kNotFound, fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
+  std::vector<char> buffer(1 << 18);
+  Result<void> result;
+  bool first = true;
+  // read(2): what a pipe has now, not what fills the buffer.
+  for (ssize_t n; (n = ::read(::fileno(file), buffer.data(), buffer.size())) > 0 || first; first = false) {
+    std::string_view text(buffer.data(), n > 0 ? size_t(n) : 0);
+    if (first) result = check_log(text);
+    if (!result.ok() || n <= 0) break;
+    piece(text);
+  }
+  if (file != stdin) std::fclose(file);
+  return result;
 }
 
 Result<debuginfo::Finder> Session::finder() {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +35,7 @@ class Session {
   explicit Session(const Options& options);
   ~Session();
 
+  const Options& options() const { return options_; }
   LossLedger& ledger() { return ledger_; }
   const CacheFolder& cache() const { return cache_; }
   Progress& progress() { return progress_; }
@@ -42,6 +45,8 @@ class Session {
     std::string text;
   };
   Result<Input> open_input();
+  // Whether the input is a dump, which is then open; a log is left unread.
+  Result<bool> open_dump();
   Result<void> open_kernel();
   const dump::Dump& dump() const { return *dump_; }
   const kernel::Kernel& kernel() const { return *kernel_; }
@@ -49,6 +54,8 @@ class Session {
   Result<debuginfo::Finder> finder();
   debuginfo::OpenOptions debuginfo_options() const;
 
+  // A log's pieces as they are read, none kept; an error before the first piece if it is no text.
+  Result<void> stream_log(const std::function<void(std::string_view)>& piece);
   // The whole of a text input ("-" = standard input); an error if it is no text.
   Result<std::string> read_text(const std::string& path);
 
@@ -56,11 +63,13 @@ class Session {
   void print_timings();
 
  private:
+  Result<void> check_log(std::string_view head) const;
   const Options& options_;
   CacheFolder cache_;
   LossLedger ledger_;
   Progress progress_;
   std::optional<dump::Dump> dump_;
+  Error no_dump_{ErrorCode::kNotMine, ""};        // why no format took the input
   std::unique_ptr<kernel::Kernel> kernel_;
   std::vector<std::pair<std::string, double>> stages_;
   std::string current_;

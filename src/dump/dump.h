@@ -58,6 +58,9 @@ class Dump {
   static Result<Dump> open_bytes(const std::vector<Bytes>& files, const std::vector<std::string>& names,
                                  LossLedger& ledger);
 
+  // No memory at all: what stands for a dump where only a log and debuginfo are at hand.
+  static Dump without_memory(const arch::Arch& arch);
+
   const PhysicalMemory& memory() const { return *memory_; }
   const DumpFacts& facts() const { return facts_; }
   const std::vector<std::string>& paths() const { return paths_; }

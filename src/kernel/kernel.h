@@ -33,6 +33,10 @@ class Kernel {
   // The dump must outlive it. Works, with less, without any debuginfo.
   static Result<std::unique_ptr<Kernel>> open(const dump::Dump& dump, const debuginfo::Finder& finder, const OpenOptions& options, LossLedger& ledger);
 
+  // Debuginfo alone: code and types answer, every read of memory fails. `nothing` is Dump::without_memory() and must outlive it.
+  static std::unique_ptr<Kernel> without_dump(const dump::Dump& nothing, target::KernelLayout layout, std::shared_ptr<const debuginfo::DebugFile> vmlinux,
+                                              const std::vector<std::pair<std::string, std::shared_ptr<const debuginfo::DebugFile>>>& modules, LossLedger& ledger);
+
   const object::Program& program() const { return *program_; }
   const PerCpu& per_cpu() const { return *per_cpu_; }
   const std::vector<LoadedModule>& modules() const { return modules_; }

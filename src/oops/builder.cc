@@ -87,6 +87,9 @@ bool starts_any(std::string_view text, const std::string_view* list, size_t coun
 }
 
 bool Builder::end_of_report(std::string_view text) {
+  // arch/x86/kernel/setup.c and arch/arm64/kernel/setup.c: dump_kernel_offset(); "disabled" without KASLR.
+  if (auto m = match("^Kernel Offset: 0x<x> from 0x", text); m && !event.kernel_offset) event.kernel_offset = to_hex(m->capture[0]);
+  if (text.starts_with("Kernel Offset: disabled")) event.kernel_offset = 0;
   if (text.starts_with("---[ end trace")) {
     ended = true;
     registers_done = true;

@@ -95,6 +95,7 @@ struct Event {
   std::optional<uint64_t> fault_address;
   Access access = Access::kUnknown;
   std::optional<uint64_t> error_code;      // x86 error code, arm64 ESR
+  std::optional<uint64_t> kernel_offset;   // of "Kernel Offset: 0x… from 0x…": how far the kernel was moved (KASLR)
   std::optional<int> oops_number;          // the 1 of "[#1]"
   std::vector<Register> registers;         // in printed order; the *kernel's* set, not the user's second one
   std::string code_text;                   // after "Code: ", as printed

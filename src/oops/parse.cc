@@ -1,7 +1,6 @@
 #include "oops/parse.h"
 
 #include "oops/chain.h"
-#include "oops/scanner.h"
 
 namespace inquest::oops {
 namespace {
@@ -11,30 +10,37 @@ constexpr size_t kMaxEvents = 1024;
 
 }  // namespace
 
-Log parse(std::string_view text) {
-  Log log;
-  Scanner scanner([&](Event&& event) {
-    if (log.events.size() < kMaxEvents) {
-      log.events.push_back(std::move(event));
+LogReader::LogReader() : scanner_([this](Event&& event) { take(std::move(event)); }) {}
+
+void LogReader::take(Event&& event) {
+  if (log_.events.size() < kMaxEvents) {
+    log_.events.push_back(std::move(event));
+    return;
+  }
+  log_.left_out++;
+  for (auto kept = log_.events.rbegin(); kept != log_.events.rend(); ++kept)
+    if (kept->signature_fine == event.signature_fine) {
+      kept->repeats++;
       return;
     }
-    log.left_out++;
-    for (auto kept = log.events.rbegin(); kept != log.events.rend(); ++kept)
-      if (kept->signature_fine == event.signature_fine) {
-        kept->repeats++;
-        return;
-      }
-  });
-  scanner.feed(text);
-  scanner.finish();
-  drop_quotations(log.events);
-  link_events(log.events);
-  log.release = scanner.release();
-  for (const Event& event : log.events) {
-    if (log.release.empty()) log.release = event.release;
-    if (log.arch == Arch::kUnknown) log.arch = event.arch;
+}
+
+Log LogReader::finish() {
+  scanner_.finish();
+  drop_quotations(log_.events);
+  link_events(log_.events);
+  log_.release = scanner_.release();
+  for (const Event& event : log_.events) {
+    if (log_.release.empty()) log_.release = event.release;
+    if (log_.arch == Arch::kUnknown) log_.arch = event.arch;
   }
-  return log;
+  return std::move(log_);
+}
+
+Log parse(std::string_view text) {
+  LogReader reader;
+  reader.feed(text);
+  return reader.finish();
 }
 
 }  // namespace inquest::oops

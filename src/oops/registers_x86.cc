@@ -43,6 +43,14 @@ void instruction_pointer(Scan& s, const char* name, RegisterLine& out) {
   s.blanks();
   if (s.eat("? ")) pc.reliable = true;
   bool found = read_location(s, pc, false);
+  if (!found && !pc.address) {  // decode_stacktrace.sh: "0010:f (lib/x.c:12) mod"
+    size_t name_start = s.at();
+    found = read_location(s, pc, true) && s.rest().starts_with(" (") && has(s.rest(), ".") && has(s.rest(), ":");
+    if (!found) {
+      s.seek(name_start);
+      pc.symbol.clear();
+    }
+  }
   if (!found && !pc.address) {
     auto address = s.take_hex();
     if (address) pc.address = address;

@@ -6,6 +6,7 @@
 #include "oops/guilty.h"
 #include "oops/pattern.h"
 #include "oops/report_lines.h"
+#include "oops/signature.h"
 #include "oops/text.h"
 #include "oops/title_rules.h"
 #include "oops/title_stack.h"
@@ -146,7 +147,8 @@ Titled title_in(const TitleGroup& group, const ReportLines& lines) {
 
 // Kinds that syzkaller does not look for, in its manner.
 void own_wording(Event& event) {
-  std::string where = event.function.empty() ? event.frames.empty() ? "" : event.frames[0].symbol : event.function;
+  std::vector<std::string> frames = telling_frames(event);
+  std::string where = !frames.empty() ? frames[0] : event.function.empty() || is_digit(event.function[0]) ? "" : event.function;
   if (size_t dot = where.find('.'); dot != where.npos && dot > 0) where.resize(dot);
   std::string in = where.empty() ? "" : " in " + where;
   switch (event.kind) {
@@ -159,6 +161,7 @@ void own_wording(Event& event) {
     case EventKind::kMachineCheck: event.title = "machine check" + in; break;
     case EventKind::kOops: case EventKind::kPpcOops: case EventKind::kS390Illegal: event.title = "Oops" + in; break;
     case EventKind::kPagingRequest: event.title = "BUG: unable to handle kernel paging request" + in; break;
+    case EventKind::kGeneralProtection: event.title = "general protection fault" + in; break;
     case EventKind::kNullDereference: event.title = "BUG: unable to handle kernel NULL pointer dereference" + in; break;
     case EventKind::kRefcount: event.title = "WARNING: refcount bug" + in; break;
     case EventKind::kListCorruption: event.title = "BUG: corrupted list" + in; break;
@@ -185,7 +188,7 @@ void give_title(Event& event, const std::vector<const Line*>& lines, uint64_t la
   if (report.disconnected && event.corrupted_reason.empty()) event.corrupted_reason = "the console was disconnected";
   event.corrupted = !event.corrupted_reason.empty();
   // Faults whose address says more ("write to read-only memory") have no wording of their own there.
-  if (!titled.rule && (event.kind == EventKind::kPagingRequest || event.kind == EventKind::kNullDereference)) {
+  if (!titled.rule && (event.kind == EventKind::kPagingRequest || event.kind == EventKind::kNullDereference || event.kind == EventKind::kGeneralProtection)) {
     own_wording(event);
     titled.title = event.title;
   }

@@ -92,6 +92,14 @@ bool frame(std::string_view line, std::vector<std::string>& names) {
     }
   }
   s.seek(start);
+  // arm since 5.13 (kernel commit 5489ab50c227): "name from caller+0x1/0x2".
+  std::string_view callee = s.take_ident();
+  if (!callee.empty() && s.eat(" from ") && eat_function(s, name)) {
+    names.emplace_back(callee);
+    names.push_back(name);
+    return true;
+  }
+  s.seek(start);
   if (!eat_address(s) || !s.eat(" (")) return false;
   std::string first(s.take_until(')'));
   for (char c : first)

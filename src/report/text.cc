@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "report/words.h"
+#include "scene/event_words.h"
 
 namespace inquest::report {
 
@@ -179,6 +180,7 @@ void event_lines(Page& page, const Report& r, const scene::EventView& view, size
     regs += fmt::format("{}{} = {} (0x{:x})", regs.empty() ? "" : "; ", m.reg, m.text, *m.value);
   }
   if (!regs.empty()) page.paragraph(page.markdown() ? page.code(regs) : regs, "    ", "  ");
+  for (const auto& words : scene::event_words(view)) page.paragraph(words, "    ", "  ");
   bool below = r.crashed && !r.crashed->frames.empty() && e.cpu == r.crashed->cpu && view.id == r.fatal_event;
   if (below) page.line("  its stack: below, as the dump has it");
   else if (!view.frames.empty()) page.block(frame_lines(reliable(view.frames), frame_limit));

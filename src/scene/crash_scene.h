@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -16,6 +17,10 @@
 #include "oops/event.h"
 #include "scene/frame_view.h"
 #include "scene/lock_graph.h"
+
+namespace inquest::oops {
+struct Log;
+}
 
 namespace inquest::scene {
 
@@ -49,6 +54,23 @@ struct TouchView {                     // what the faulting instruction reached 
   // Where the base's value was loaded from, if it was: "h->peer" read at `origin_address` (if computable).
   std::string origin_text;
   std::optional<uint64_t> origin_address;
+  // The address the operand makes of the registers; with an index: base + index * scale + displacement.
+  std::optional<uint64_t> address;
+  std::string index_register;
+  std::optional<uint64_t> index_value;
+  unsigned scale = 1;
+};
+
+struct CodeLine {                      // one instruction of the log's "Code:" line
+  int64_t offset = 0;                  // from the faulting one
+  std::string bytes, text;             // "48 8b 47 18", "mov 0x18(%rdi),%rax"
+  bool faulting = false;
+};
+
+struct ValueNote {                     // a value that says something by itself
+  std::string where;                   // a register, or "fault address"
+  uint64_t value = 0;
+  std::string text;                    // "LIST_POISON1 + 0x8: …", "equals rsi of E1 + 0x18"
 };
 
 struct CallView {                      // the call a return address belongs to
@@ -96,6 +118,8 @@ struct EventView {
   std::vector<RegisterMeaning> registers;  // those whose meaning is known
   std::optional<ConditionView> condition;
   std::optional<TouchView> touch;
+  std::vector<CodeLine> code;              // the log's "Code:" bytes as instructions
+  std::vector<ValueNote> notes;            // poison, error pointers, text, values of earlier events
 };
 
 struct ThreadView {
@@ -228,10 +252,17 @@ class CrashScene {
   std::optional<ThreadView> crashed_;
 };
 
-// Only what the text says: events with frames by name, nothing resolved.
+// Only what the text says: events with frames by name, the instructions of their "Code:" lines, values that speak for themselves.
 class TextScene : public CrashScene {
  public:
-  explicit TextScene(const std::string& log);
+  explicit TextScene(std::string_view log);
+  explicit TextScene(oops::Log log);
+  Identity identify(uint64_t address) const override;
 };
+
+// What a value's shape alone tells: NULL, error pointers, poison, text.
+Identity identify_by_shape(uint64_t value, bool wide);
+// An event's frames as printed.
+void copy_frames(const oops::Event& event, std::vector<FrameView>& frames);
 
 }  // namespace inquest::scene

@@ -51,6 +51,7 @@ void describe_slab(Identity& id, const kernel::SlabObject& object) {
 Identity LiveScene::identify(uint64_t value) const {
   using Kind = Identity::Kind;
   Identity id;
+  if (!facts_.has_dump) return identify_without_memory(value);
   VirtualAddress address(value);
   const auto& program = kernel_->program();
   if (value < program.layout().format.page_size()) return CrashScene::identify(value);

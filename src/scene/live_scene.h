@@ -9,12 +9,15 @@
 #include "code/questions.h"
 #include "kernel/kernel.h"
 #include "scene/crash_scene.h"
+#include "scene/text_kernel.h"
 
 namespace inquest::scene {
 
 class LiveScene : public CrashScene {
  public:
   explicit LiveScene(const kernel::Kernel& kernel);
+  // A log with the debuginfo of its kernel, without a dump (text_kernel.h).
+  LiveScene(const TextKernel& text, oops::Log log);
 
   const kernel::Kernel& kernel() const { return *kernel_; }
   const std::string& log_text() const { return log_text_; }
@@ -34,6 +37,7 @@ class LiveScene : public CrashScene {
   std::optional<JourneyView> journey_of(const EventView& event, const std::string& reg) const override;
 
  private:
+  Identity identify_without_memory(uint64_t value) const;
   void add_facts();
   void add_events();
   void resolve(EventView& view) const;
@@ -46,6 +50,7 @@ class LiveScene : public CrashScene {
   unwind::Stack stack_of(const EventView& event) const;
 
   const kernel::Kernel* kernel_;
+  bool addresses_known_ = true;  // false: printed addresses cannot be looked up, the kernel's place is not known
   std::string log_text_;
   unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
   mutable std::optional<LockGraphView> locks_;

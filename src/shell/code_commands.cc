@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "scene/event_words.h"
 #include "shell/shell.h"
 
 namespace inquest::shell::commands_of {
@@ -82,8 +83,10 @@ Result<std::string> event(const Context& context, const Words& words) {
     if (wanted.empty()) continue;
     for (const auto& s : view.source) out += fmt::format("  at {} {}:{}\n", s.function, s.file, s.line);
     if (view.condition) out += fmt::format("  found {} ({}:{})\n", view.condition->text, view.condition->file, view.condition->line);
-    if (view.touch) out += fmt::format("  touched {} by `{}`\n", view.touch->text, view.touch->instruction);
+    if (view.touch && !view.touch->text.empty()) out += fmt::format("  touched {} by `{}`\n", view.touch->text, view.touch->instruction);
     if (e.fault_address) out += fmt::format("  fault address {:#x}\n", *e.fault_address);
+    for (const auto& line : scene::event_words(view)) out += "  " + line + "\n";
+    for (const auto& line : scene::code_listing(view)) out += "  " + line + "\n";
     for (const auto& r : e.registers) {
       out += fmt::format("  {:>8} {:016x}", r.name, r.value);
       for (const auto& m : view.registers)

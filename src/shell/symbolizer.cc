@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "arch/instruction.h"
@@ -79,107 +80,105 @@ std::vector<object::SourceFrame> source_of(const debuginfo::DebugFile& file, uin
   return frames;
 }
 
-bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '$'; }
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)); }
-
-// One "name+0xoff/0xsize" in a line, from `from` on; with the "[module]" behind it, if any.
-struct Token {
-  size_t start = 0, end = 0;
-  std::string module;
-};
-std::optional<Token> next_token(std::string_view line, size_t from) {
-  for (size_t plus = line.find("+0x", from); plus != std::string_view::npos; plus = line.find("+0x", plus + 1)) {
-    size_t start = plus;
-    while (start > from && is_name(line[start - 1])) start--;
-    size_t end = plus + 3;
-    while (end < line.size() && is_hex(line[end])) end++;
-    if (start == plus || end == plus + 3 || !line.substr(end).starts_with("/0x")) continue;
-    end += 3;
-    while (end < line.size() && is_hex(line[end])) end++;
-    Token token{start, end, ""};
-    std::string_view rest = line.substr(end);
-    if (rest.starts_with(" [") && rest.find(']') != std::string_view::npos) {
-      std::string_view inside = rest.substr(2, rest.find(']') - 2);
-      token.module = std::string(inside.substr(0, inside.find(' ')));
-    }
-    return token;
+// The kernel prints the distance to the next symbol (kernel/kallsyms.c); behind the last function of a module that is the end of its pages.
+bool size_fits(const debuginfo::DebugFile& file, const debuginfo::FileSymbol& symbol, uint64_t printed) {
+  if (!printed || !symbol.size || object::size_agrees(printed, symbol.size)) return true;
+  if (printed < symbol.size) return false;
+  const auto& all = file.symbols();
+  auto next = std::upper_bound(all.begin(), all.end(), symbol.address, [](uint64_t at, const debuginfo::FileSymbol& s) { return at < s.address; });
+  if (next != all.end() && object::size_agrees(printed, next->address - symbol.address)) return true;
+  for (const debuginfo::SectionPlace& place : file.section_places()) {
+    if (symbol.address < place.address || symbol.address - place.address >= place.size) continue;
+    return file.is_module() && (next == all.end() || next->address - place.address >= place.size);
   }
-  return std::nullopt;
+  return false;
 }
+
+std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 }  // namespace
 
 Symbolizer::Symbolizer(debuginfo::Finder finder, debuginfo::OpenOptions options, std::string release, LossLedger& ledger)
-    : finder_(std::move(finder)), options_(options), release_(std::move(release)), ledger_(&ledger) {}
+    : finder_(std::move(finder)), options_(options), release_(std::move(release)), release_given_(!release_.empty()), ledger_(&ledger) {}
 
-Result<std::shared_ptr<const debuginfo::DebugFile>> Symbolizer::file(const std::string& module) {
-  auto [it, fresh] = files_.try_emplace(module);
-  if (fresh) {
-    Result<debuginfo::FoundFile> found = Error(ErrorCode::kNotFound, "");
-    if (module.empty() && release_.empty()) {
-      auto kernels = finder_.kernels();
-      if (kernels.empty()) return Error(ErrorCode::kNotFound, "no vmlinux found: give one with -d");
-      found = kernels.front();
-      release_ = kernels.front().release;
-    } else {
-      found = finder_.find({module.empty() ? "vmlinux" : module, release_, ""});
-    }
-    if (!found.ok()) return std::move(found).error();
-    TRY(it->second, debuginfo::DebugFile::open(found->file, options_, *ledger_));
-  }
-  if (!it->second) return Error(ErrorCode::kNotFound, fmt::format("no debuginfo for {}", module.empty() ? "the kernel" : module));
-  return it->second;
+bool Symbolizer::expect(const std::string& release, const std::string& build_id) {
+  if (release_given_ || (release == release_ && (build_id.empty() || build_id == build_id_))) return false;
+  release_ = release;
+  build_id_ = build_id;
+  files_.clear();
+  return true;
 }
 
-Result<Symbolized> Symbolizer::resolve(std::string_view what, const std::string& module, bool exact) {
+Result<debuginfo::FoundFile> Symbolizer::find(const ModuleName& module) {
+  if (!module.name.empty()) return finder_.find({module.name, release_, module.build_id});
+  if (!release_.empty() || !build_id_.empty()) return finder_.find({"vmlinux", release_, build_id_});
+  // Nothing says which kernel: the only one on offer, but not one of several.
+  auto kernels = finder_.kernels();
+  if (kernels.empty()) return Error(ErrorCode::kNotFound, "no vmlinux found: give one with -d");
+  if (kernels.size() > 1) return Error(ErrorCode::kNotFound, fmt::format("{} kernels on offer and nothing says which: give --release", kernels.size()));
+  release_ = kernels.front().release;
+  return kernels.front();
+}
+
+Result<Symbolizer::File> Symbolizer::file(const ModuleName& module) {
+  std::string key = module.name + "\n" + module.build_id;
+  auto known = files_.find(key);
+  if (known != files_.end()) return known->second;
+  auto found = find(module);
+  Result<File> opened = found.ok() ? debuginfo::DebugFile::open(found->file, options_, *ledger_) : Result<File>(found.error());
+  return files_.emplace(std::move(key), std::move(opened)).first->second;
+}
+
+bool Symbolizer::has_file(const ModuleName& module) { return file(module).ok(); }
+
+Result<Symbolized> Symbolizer::resolve(std::string_view what, const ModuleName& module, bool exact) {
   auto parts = parts_of(what);
   if (!parts) return Error(ErrorCode::kUsage, fmt::format("{}: neither 0xADDRESS nor SYMBOL+OFFSET[/SIZE]", what));
   TRY(auto debug, file(module));
   Symbolized result;
   result.name = std::string(what);
-  uint64_t address = parts->offset;
+  result.address = parts->offset;
   if (!parts->is_address) {
     std::optional<debuginfo::FileSymbol> best;
     for (const auto& s : debug->find_symbols(parts->name))
-      if (!best || (parts->size && object::size_agrees(parts->size, s.size) && !object::size_agrees(parts->size, best->size))) best = s;
+      if (!best || (parts->size && size_fits(*debug, s, parts->size) && !size_fits(*debug, *best, parts->size))) best = s;
     if (!best) return Error(ErrorCode::kNotFound, fmt::format("{}: no such symbol in {}", parts->name, debug->path()));
+    if (!size_fits(*debug, *best, parts->size))
+      return Error(ErrorCode::kMismatch, fmt::format("{}: {} has {:#x} bytes in {}: another build", what, parts->name, best->size, debug->path()));
     if (best->size && parts->offset >= std::max(best->size, parts->size))
       return Error(ErrorCode::kNotFound, fmt::format("{}: {} is only {:#x} bytes long", what, parts->name, best->size));
-    if (parts->size && best->size && !object::size_agrees(parts->size, best->size))
-      return Error(ErrorCode::kMismatch, fmt::format("{}: {} has {:#x} bytes here: another build", what, parts->name, best->size));
-    address = best->address + parts->offset;
+    result.address = best->address + parts->offset;
   }
-  result.at_call = !exact && (parts->is_address || parts->offset) && follows_call(*debug, address);
-  result.source = source_of(*debug, result.at_call ? address - 1 : address);
+  result.at_call = !exact && (parts->is_address || parts->offset) && follows_call(*debug, result.address);
+  result.source = source_of(*debug, result.at_call ? result.address - 1 : result.address);
   if (result.source.empty()) return Error(ErrorCode::kNotFound, fmt::format("{}: no source line is known for it", what));
+  for (auto& frame : result.source)
+    if (!strip_.empty() && frame.file.starts_with(strip_)) frame.file.erase(0, strip_.size());
   return result;
 }
 
-std::string Symbolizer::text(const Symbolized& s) {
-  std::string out = s.name + (s.at_call ? ": (at the call before it)\n" : ":\n");
-  for (size_t i = 0; i < s.source.size(); i++)
-    out += fmt::format("{}{} at {}:{}\n", i ? "(inlined by) " : "", s.source[i].function, s.source[i].file, s.source[i].line);
+namespace {
+
+// binutils/addr2line.c: with -p one line an address, "(inlined by)" before each caller; without -i the innermost function only.
+std::string addr2line_text(const Symbolized& s, const AnswerStyle& style) {
+  std::string out = style.addresses ? fmt::format("0x{:016x}{}", s.address, style.pretty ? ": " : "\n") : "";
+  for (size_t i = 0; i < s.source.size() && (i == 0 || style.inlines); i++) {
+    const auto& f = s.source[i];
+    std::string file = style.base_names ? base_name(f.file) : f.file;
+    std::string where = fmt::format("{}:{}", file.empty() ? "??" : file, f.line);
+    if (style.pretty) out += fmt::format("{}{}{}\n", i ? " (inlined by) " : "", style.functions ? f.function + " at " : "", where);
+    else out += (style.functions ? f.function + "\n" : "") + where + "\n";
+  }
   return out;
 }
 
-std::string Symbolizer::annotate(std::string_view line) {
-  std::string out;
-  size_t done = 0;
-  bool exact = line.find("RIP: ") != std::string_view::npos || line.find("pc : ") != std::string_view::npos || line.find("PC is at") != std::string_view::npos ||
-               line.find("WARNING: ") != std::string_view::npos;
-  while (auto token = next_token(line, done)) {
-    out += line.substr(done, token->end - done);
-    done = token->end;
-    auto resolved = resolve(line.substr(token->start, token->end - token->start), token->module, exact);
-    if (!resolved.ok()) continue;
-    out += " (";
-    for (size_t i = 0; i < resolved->source.size(); i++) {
-      const auto& s = resolved->source[i];
-      out += fmt::format("{}{}:{}{}", i ? " <- " : "", s.file, s.line, resolved->source.size() > 1 ? " " + s.function : "");
-    }
-    out += ")";
-  }
-  out += line.substr(done);
+}  // namespace
+
+std::string Symbolizer::text(const Symbolized& s, const AnswerStyle& style) {
+  if (style.addr2line) return addr2line_text(s, style);
+  std::string out = s.name + (s.at_call ? ": (at the call before it)\n" : ":\n");
+  for (size_t i = 0; i < s.source.size(); i++)
+    out += fmt::format("{}{} at {}:{}\n", i ? "(inlined by) " : "", s.source[i].function, style.base_names ? base_name(s.source[i].file) : s.source[i].file, s.source[i].line);
   return out;
 }
 

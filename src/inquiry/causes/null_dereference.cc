@@ -46,7 +46,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     v.evidence.push_back(dossier.add(Origin::kCode, fmt::format("the faulting instruction `{}` {} {}{}", t.instruction, t.writes ? "writes" : "reads",
                                                                 t.text.empty() ? fmt::format("{:#x}(%{})", t.displacement, t.base_register) : t.text,
                                                                 event.source.empty() ? "" : " at " + source_text(event.source)),
-                                     "dis -lx " + bare_hex(t.pc), {{"instruction", t.instruction}, {"expression", t.text}}));
+                                     t.pc ? "dis -lx " + bare_hex(t.pc) : "event " + event.id, {{"instruction", t.instruction}, {"expression", t.text}}));
     if (null_base) {
       v.confidence = 0.8;
       v.evidence.push_back(dossier.add(Origin::kRegister, fmt::format("its base {} holds 0{}{}", t.base_register, t.base_text.empty() ? "" : ": it is " + t.base_text,

@@ -24,7 +24,7 @@ Verdicts unknown(const scene::CrashScene& scene, const Observations& seen, Dossi
   if (seen.fatal->touch) {
     const auto& t = *seen.fatal->touch;
     v.evidence.push_back(dossier.add(Origin::kCode, fmt::format("the faulting instruction `{}` {} {}", t.instruction, t.writes ? "writes" : "reads", t.text.empty() ? "memory" : t.text),
-                                     "dis -lx " + bare_hex(t.pc)));
+                                     t.pc ? "dis -lx " + bare_hex(t.pc) : "event " + seen.fatal->id));
   }
   if (seen.fatal->event.fault_address)
     if (auto id = add_identity(scene, dossier, *seen.fatal->event.fault_address, "the fault address"); !id.empty()) v.evidence.push_back(id);
