@@ -5,7 +5,9 @@ import re
 from .kernels import SERIES
 
 FACT = re.compile(r"\blab: (\w+) (.+)$")
-OOPS = re.compile(r"(?:BUG: |kernel BUG at |Unable to handle |Internal error: |Oops: ).*$")
+# Deaths by die() and what leads there; a lockup, a stall or a hung task is none.
+OOPS = re.compile(r"(?:BUG: unable to handle |BUG: kernel NULL |BUG: (?:TASK |IRQ )?stack guard page |kernel BUG at |Unable to handle kernel |"
+                  r"Internal error: |general protection fault|divide error: |double fault: |invalid opcode: |Oops: ).*$")
 PANIC = re.compile(r"Kernel panic - not syncing: .*$")
 STAMP = re.compile(r"^\[\s*(\d+\.\d+)\] ?(?:\[[^]]*\] ?)?")
 

@@ -34,6 +34,7 @@ Inquiry inquire(const scene::CrashScene& scene) {
   Inquiry inquiry;
   inquiry.seen = observe(scene, inquiry.dossier);
   if (inquiry.seen.caller) inquiry.seen.caller = &inquiry.seen.caller_frames.front();
+  if (inquiry.seen.suspect) inquiry.seen.freed = freed_object(scene, *inquiry.seen.suspect);
   for (const Examiner& examiner : examiners())
     for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
   weigh(inquiry.verdicts);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "inquiry/suspect.h"
 #include "inquiry/verdict.h"
 #include "scene/crash_scene.h"
 
@@ -51,6 +52,8 @@ struct Observations {
   const scene::FrameView* caller = nullptr;    // of the wild jump, in the crashed thread's stack
   std::vector<scene::FrameView> caller_frames; // kept for `caller` when it came from the event
   std::string caller_how;
+  std::optional<Suspect> suspect;              // the value that did the harm
+  std::optional<FreedObject> freed;            // the freed object on its way; points into `suspect`
 };
 
 struct Inquiry {
@@ -74,6 +77,10 @@ ListShape list_shape(const scene::CrashScene& scene, uint64_t address);
 // The frame to blame of an event: the innermost one that is not machinery (generic lists, trees, RCU, locks, assertion helpers,
 // the workqueue and thread loops), preferring a module's. `past` skips innermost functions of these files' folders.
 Guilty guilty_of(const std::vector<scene::FrameView>& frames);
+// The same, beginning with the place of the fault itself (which a printed trace may leave out): the crashed thread's frames where the dump has them.
+Guilty guilty_at(const scene::CrashScene& scene, const scene::EventView& event);
+// The frames that led to an event: the crashed thread's, from the interrupted function outwards, where it is that thread's; else the printed ones.
+std::vector<scene::FrameView> frames_behind(const scene::CrashScene& scene, const scene::EventView& event);
 bool is_machinery(const std::string& function, const std::string& file);
 // A claim about an address, with its command.
 std::string add_identity(const scene::CrashScene& scene, Dossier& dossier, uint64_t address, const std::string& what);

@@ -57,4 +57,28 @@ Guilty guilty_of(const std::vector<scene::FrameView>& frames) {
   return {};
 }
 
+std::vector<scene::FrameView> frames_behind(const scene::CrashScene& scene, const scene::EventView& event) {
+  if (scene.crashed() && event.pc) {
+    const auto& frames = scene.crashed()->frames;
+    for (size_t i = 0; i < frames.size(); i++)
+      if (frames[i].exact && frames[i].address == *event.pc) return {frames.begin() + long(i), frames.end()};
+  }
+  std::vector<scene::FrameView> frames;
+  if (event.pc && !event.source.empty()) {
+    scene::FrameView place;
+    place.address = *event.pc;
+    place.exact = true;
+    place.symbol = event.event.function;
+    place.module = event.event.function_module;
+    place.offset = event.event.function_offset.value_or(0);
+    place.source = event.source;
+    frames.push_back(std::move(place));
+  }
+  for (const auto& f : event.frames)
+    if (frames.empty() || f.address != *event.pc) frames.push_back(f);
+  return frames;
+}
+
+Guilty guilty_at(const scene::CrashScene& scene, const scene::EventView& event) { return guilty_of(frames_behind(scene, event)); }
+
 }  // namespace inquest::inquiry

@@ -61,6 +61,37 @@ void link_events(const scene::CrashScene& scene, const scene::EventView& earlier
   if (!exact || *target - nearest->value <= kNear) add(*nearest, "fault address", *target, int64_t(*target - nearest->value));
 }
 
+// What a panic's own words name as its reason, among the events before it (each word list: the panic() calls of kernel/hung_task.c,
+// kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/panic.c, mm/oom_kill.c).
+const scene::EventView* panic_follows(const scene::CrashScene& scene, const scene::EventView& panic) {
+  struct Words {
+    const char* words;
+    std::vector<EventKind> kinds;
+  };
+  static const Words kReasons[] = {
+      {"hung_task: blocked tasks", {EventKind::kHungTask}},
+      {"softlockup: hung tasks", {EventKind::kSoftLockup}},
+      {"Hard LOCKUP", {EventKind::kHardLockup}},
+      {"RCU Stall", {EventKind::kRcuStall}},
+      {"panic_on_warn set", {EventKind::kWarning, EventKind::kRefcount, EventKind::kKasan, EventKind::kUbsan, EventKind::kKfence, EventKind::kKcsan, EventKind::kKmsan,
+                             EventKind::kListCorruption, EventKind::kSleepingInAtomic, EventKind::kSchedulingWhileAtomic, EventKind::kLockdep}},
+      {"scheduling while atomic", {EventKind::kSchedulingWhileAtomic}},
+      {"Out of memory", {EventKind::kOutOfMemory}},
+      {"System is deadlocked on memory", {EventKind::kOutOfMemory}},
+      {"out of memory", {EventKind::kOutOfMemory}},
+  };
+  for (const Words& reason : kReasons) {
+    if (panic.event.header.find(reason.words) == std::string::npos) continue;
+    const scene::EventView* found = nullptr;
+    for (const auto& e : scene.events()) {
+      if (&e == &panic) break;
+      if (std::find(reason.kinds.begin(), reason.kinds.end(), e.event.kind) != reason.kinds.end()) found = &e;
+    }
+    if (found) return found;
+  }
+  return &panic;
+}
+
 std::optional<uint64_t> program_counter(const scene::EventView& event) {
   if (event.pc) return event.pc;
   for (const char* name : {"rip", "pc", "eip", "epc", "nip"})
@@ -115,13 +146,28 @@ static void observe_jump(const scene::CrashScene& scene, Observations& seen) {
   }
 }
 
+static void observe_suspect(const scene::CrashScene& scene, Observations& seen) {
+  auto back = seen.caller ? std::optional(seen.caller->address) : std::nullopt;
+  seen.suspect = find_suspect(scene, *seen.fatal, seen.jumped_to, back);
+}
+
+// The first event that kills by itself; else the one that a panic was told to follow (panic_on_warn, hung_task_panic and the like).
+static const scene::EventView* fatal_event(const scene::CrashScene& scene) {
+  const scene::EventView *oops = nullptr, *led_to_panic = nullptr, *panic = nullptr;
+  for (const auto& e : scene.events()) {
+    if (e.event.kind == EventKind::kPanic) panic = panic ? panic : &e;
+    else if (is_fatal(e.event)) oops = oops ? oops : &e;
+    else if (e.event.panicked) led_to_panic = led_to_panic ? led_to_panic : &e;
+  }
+  if (oops) return oops;
+  if (led_to_panic) return led_to_panic;
+  if (!panic) return nullptr;
+  return panic_follows(scene, *panic);
+}
+
 Observations observe(const scene::CrashScene& scene, Dossier& dossier) {
   Observations seen;
-  for (const auto& e : scene.events())
-    if (is_fatal(e.event) && (!seen.fatal || seen.fatal->event.kind == EventKind::kPanic)) {
-      if (!seen.fatal || e.event.kind != EventKind::kPanic) seen.fatal = &e;
-    }
-  if (!seen.fatal && !scene.events().empty()) return seen;
+  seen.fatal = fatal_event(scene);
   if (!seen.fatal) return seen;
   for (const auto& e : scene.events()) {
     if (&e == seen.fatal) break;
@@ -134,6 +180,7 @@ Observations observe(const scene::CrashScene& scene, Dossier& dossier) {
   if (seen.warning && seen.warning->event.time && seen.fatal->event.time)
     seen.gap_milliseconds = std::round((*seen.fatal->event.time - *seen.warning->event.time) * 1e6) / 1e3;
   observe_jump(scene, seen);
+  observe_suspect(scene, seen);
   (void)dossier;
   return seen;
 }

@@ -56,10 +56,14 @@ std::vector<std::string> lab_dumps() {
   fs::path root = lab ? fs::path(lab) : fs::path(home ? home : "/root") / ".cache/inquest-lab";
   std::vector<std::string> found;
   std::error_code ignored;
+  // The reference cases; the casebook's crashes have damaged memory on purpose, which INQUEST_LAB_ALL=1 takes in.
+  bool all = getenv("INQUEST_LAB_ALL") != nullptr;
   for (const auto& kernel : fs::directory_iterator(root, ignored))
-    for (const auto& one_case : fs::directory_iterator(kernel.path() / "dumps", ignored))
+    for (const auto& one_case : fs::directory_iterator(kernel.path() / "dumps", ignored)) {
+      if (!all && !fs::exists(fs::path(INQUEST_SOURCE_DIR) / "lab/cases" / one_case.path().filename(), ignored)) continue;
       for (const auto& form : fs::directory_iterator(one_case.path(), ignored))
         if (fs::exists(form.path() / "truth.json", ignored)) found.push_back(form.path().string());
+    }
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -254,7 +258,9 @@ TEST_P(KernelDump, EveryTaskHasAContextOnItsOwnStack) {
         continue;
       }
       ASSERT_TRUE(context.ok()) << t.comm << ": " << context.error().message();
-      EXPECT_EQ(stacks.stack_end_intact(t), true) << t.comm;
+      // In a case of a stack overflow the canary at its end may be gone, and only there.
+      bool overflows = folder_.string().find("stack_overflow") != std::string::npos && t.running_on;
+      if (!overflows) EXPECT_EQ(stacks.stack_end_intact(t), true) << t.comm;
       if (context->user) continue;
       uint64_t sp = context->registers.get(arch.sp).value_or(0);
       auto bounds = stacks.find(VirtualAddress(sp));

@@ -40,6 +40,11 @@ struct ConditionView {                 // what a WARN or BUG found true
   std::string text, left, relation, right, left_register, right_register, file;
   int line = 0;
   uint64_t compare = 0;
+  std::optional<uint64_t> left_value, right_value;  // as compared
+  bool values_then = false;            // from registers; false: memory as the dump has it took part
+  std::string object;                  // the struct that one side was loaded from …
+  std::vector<std::string> members;    // … and where
+  std::optional<uint64_t> object_address;
 };
 
 struct TouchView {                     // what the faulting instruction reached for
@@ -71,6 +76,14 @@ struct ValueNote {                     // a value that says something by itself
   std::string where;                   // a register, or "fault address"
   uint64_t value = 0;
   std::string text;                    // "LIST_POISON1 + 0x8: …", "equals rsi of E1 + 0x18"
+};
+
+struct DivisorView {                   // what a division divided by
+  std::string instruction, text, type, reg;
+  uint64_t pc = 0;
+  std::optional<uint64_t> value;
+  std::string object;                  // the struct it was loaded from …
+  std::vector<std::string> members;    // … and where
 };
 
 struct CallView {                      // the call a return address belongs to
@@ -120,6 +133,7 @@ struct EventView {
   std::optional<TouchView> touch;
   std::vector<CodeLine> code;              // the log's "Code:" bytes as instructions
   std::vector<ValueNote> notes;            // poison, error pointers, text, values of earlier events
+  std::optional<DivisorView> divisor;  // of a divide error
 };
 
 struct ThreadView {
@@ -212,6 +226,7 @@ struct Facts {
   bool has_dump = false, has_debuginfo = false;
   std::string arch, format;
   uint64_t page_size = 0;
+  unsigned virtual_bits = 0;           // of a virtual address; 0: not known
   bool partial = false, incomplete = false;
   std::optional<int> dump_level;
   std::optional<uint64_t> pages_stored, pages_filtered;
@@ -236,6 +251,10 @@ class CrashScene {
   virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }
   // Back from a register at an event, through the function and its callers: step 0 is the register's own value.
   virtual std::vector<OriginView> origin_of(const std::string&, const std::string&) const { return {}; }
+  // The same of what an indirect call called, by its return address in the crashed thread's stack.
+  virtual std::vector<OriginView> origin_of_target(uint64_t) const { return {}; }
+  // … and of what the call that a return address belongs to passed in this register.
+  virtual std::vector<OriginView> origin_of_argument(uint64_t, const std::string&) const { return {}; }
   virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }
   // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first.
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }

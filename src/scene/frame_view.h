@@ -19,6 +19,7 @@ struct FrameView {
   std::string symbol, module;
   uint64_t offset = 0, size = 0;
   bool reliable = true;
+  std::optional<uint64_t> bytes;       // of stack it takes; unwound stacks
   std::string trust, stack;            // unwound stacks: how it was found, which stack it is on
   bool garbage = false, user = false, interrupted = false, tail_calls_missing = false;
   std::vector<SourceRef> source;       // innermost inlined first; the last is the concrete function; may be empty

@@ -1,4 +1,6 @@
 // LiveScene::origin_of(): a value followed back through its function, then through the callers that passed it on.
+#include <algorithm>
+
 #include "code/origin.h"
 #include "scene/live_scene.h"
 
@@ -57,6 +59,34 @@ std::vector<OriginView> LiveScene::origin_of(const std::string& id, const std::s
   arch::Registers registers = frame ? crashed_stack_.frames[*frame].registers : registers_of(view->event, arch);
   for (const auto& s : code::origin_of(*flow, *index, *number, registers)) steps.push_back(plain(s, arch));
   if (frame) follow_callers(*frame, steps);
+  return steps;
+}
+
+std::vector<OriginView> LiveScene::origin_of_target(uint64_t return_address) const { return origin_at_call(return_address, ""); }
+
+std::vector<OriginView> LiveScene::origin_of_argument(uint64_t return_address, const std::string& reg) const { return origin_at_call(return_address, reg); }
+
+// Of an argument, or (no register) of the target of an indirect call.
+std::vector<OriginView> LiveScene::origin_at_call(uint64_t return_address, const std::string& reg) const {
+  std::vector<OriginView> steps;
+  const auto& program = kernel_->program();
+  auto flow = flow_at(return_address - 1);
+  auto call = flow ? flow->code().index_before(VirtualAddress(return_address)) : std::nullopt;
+  if (!call) return steps;
+  const auto& frames = crashed_stack_.frames;
+  auto frame = std::find_if(frames.begin(), frames.end(), [&](const unwind::Frame& f) { return f.pc_is_return && f.pc.value == return_address; });
+  code::ExpressionRef wanted;
+  if (reg.empty()) {
+    auto made = code::call_before(*flow, VirtualAddress(return_address));
+    if (made && made->indirect) wanted = made->target;
+  } else if (auto number = program.arch().register_number(reg)) {
+    wanted = flow->register_before(*call, *number);
+  }
+  if (!code::known(wanted)) return steps;
+  arch::Registers registers;
+  if (frame != frames.end()) registers = unwind::registers_at_call(program, crashed_stack_, size_t(frame - frames.begin())).registers;
+  for (const auto& s : code::origin_of(*flow, *call, wanted, registers)) steps.push_back(plain(s, program.arch()));
+  if (frame != frames.end()) follow_callers(size_t(frame - frames.begin()), steps);
   return steps;
 }
 

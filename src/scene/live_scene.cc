@@ -47,6 +47,8 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
   view.user = f.user;
   view.interrupted = f.interrupted;
   view.tail_calls_missing = f.tail_calls_missing;
+  if (index > 0 && f.cfa > stack.frames[index - 1].cfa && !stack.frames[index - 1].cfa.is_null() && f.stack == stack.frames[index - 1].stack)
+    view.bytes = f.cfa - stack.frames[index - 1].cfa;
   if (f.symbol) {
     view.symbol = f.symbol->symbol.name;
     view.offset = f.pc - f.symbol->symbol.address;
@@ -70,8 +72,9 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
 
 LiveScene::LiveScene(const kernel::Kernel& kernel) : kernel_(&kernel) {
   add_facts();
-  add_events();
+  read_log();
   add_crashed();
+  for (EventView& view : events_) resolve(view);
 }
 
 void LiveScene::add_facts() {
@@ -83,6 +86,7 @@ void LiveScene::add_facts() {
   facts_.arch = std::string(program.arch().name);
   facts_.format = dump.facts().format;
   facts_.page_size = program.layout().format.page_size();
+  facts_.virtual_bits = program.layout().format.virtual_bits;
   facts_.partial = dump.facts().partial;
   facts_.incomplete = dump.facts().incomplete;
   facts_.dump_level = dump.facts().dump_level;
@@ -110,35 +114,6 @@ namespace {
 bool is_entry(const std::string& symbol) {
   return symbol.starts_with("asm_") || symbol.starts_with("el1") || symbol.starts_with("el0") || symbol.starts_with("apic_timer_interrupt") ||
          symbol.starts_with("page_fault") || symbol.starts_with("error_entry");
-}
-
-ConditionView plain(const code::Condition& c, const arch::Arch& arch) {
-  ConditionView view{c.text, c.left, c.relation, c.right, "", "", c.file, c.line, c.compare.value};
-  if (c.left_register) view.left_register = std::string(arch.register_name(*c.left_register));
-  if (c.right_register) view.right_register = std::string(arch.register_name(*c.right_register));
-  return view;
-}
-
-TouchView plain(const code::MemoryTouch& t, const arch::Registers& registers) {
-  TouchView view;
-  view.pc = t.pc.value;
-  view.instruction = t.instruction;
-  view.text = t.text;
-  view.reads = t.reads;
-  view.writes = t.writes;
-  view.size = t.size;
-  view.displacement = t.displacement;
-  view.members = t.members;
-  if (t.object) view.object = debuginfo::spell(t.object);
-  const auto& base = t.base_meaning;
-  view.base_register = base.reg_name;
-  view.base_text = base.text;
-  view.base_type = base.type;
-  view.base_variable = base.variable;
-  view.base_function = base.function;
-  if (t.base) view.base_value = registers.get(*t.base);
-  if (auto from = code::loaded_from(base.expression)) view.origin_text = code::text(code::load(from, 8, t.pc));
-  return view;
 }
 
 }  // namespace
@@ -186,11 +161,11 @@ void LiveScene::resolve(EventView& view) const {
   auto index = flow ? flow->code().index_of(VirtualAddress(*view.pc)) : std::nullopt;
   if (!index) return;
   for (const auto& m : code::meanings_at(*flow, *index, &registers)) view.registers.push_back(plain(m));
-  if (auto c = code::condition_of_trap(*flow, VirtualAddress(*view.pc))) view.condition = plain(*c, program.arch());
-  if (auto t = code::touch_at(*flow, VirtualAddress(*view.pc), &registers)) view.touch = plain(*t, registers);
+  auto frame = frame_of(view);
+  read_trap(view, *flow, *index, frame ? crashed_stack_.frames[*frame].registers : registers);
 }
 
-void LiveScene::add_events() {
+void LiveScene::read_log() {
   const auto& log = kernel_->log();
   if (!log.ok()) {
     kernel_->program().ledger().add(Loss::kLogDamaged, log.error().message());
@@ -201,7 +176,6 @@ void LiveScene::add_events() {
     EventView view;
     view.id = fmt::format("E{}", events_.size() + 1);
     view.event = std::move(e);
-    resolve(view);
     events_.push_back(std::move(view));
   }
 }

@@ -29,6 +29,8 @@ class LiveScene : public CrashScene {
   std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
   std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
+  std::vector<OriginView> origin_of_target(uint64_t return_address) const override;
+  std::vector<OriginView> origin_of_argument(uint64_t return_address, const std::string& reg) const override;
   std::vector<StoreView> stores_of(const std::string& function) const override;
   std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                           const std::vector<std::string>& first_in) const override;
@@ -39,13 +41,14 @@ class LiveScene : public CrashScene {
  private:
   Identity identify_without_memory(uint64_t value) const;
   void add_facts();
-  void add_events();
+  void read_log();
   void resolve(EventView& view) const;
   void add_crashed();
   std::optional<uint64_t> address_of(const std::string& symbol, const std::string& module, uint64_t offset, uint64_t size) const;
   std::shared_ptr<const code::ValueFlow> flow_at(uint64_t pc) const;
   // The frame of the crashed thread's stack that an event happened in; nothing if it was another thread.
   std::optional<size_t> frame_of(const EventView& event) const;
+  std::vector<OriginView> origin_at_call(uint64_t return_address, const std::string& reg) const;
   void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
   unwind::Stack stack_of(const EventView& event) const;
 
@@ -56,6 +59,9 @@ class LiveScene : public CrashScene {
   mutable std::optional<LockGraphView> locks_;
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };
+
+// What the instruction at fault tested, touched or divided by (live_trap.cc). `registers`: at that instruction.
+void read_trap(EventView& view, const code::ValueFlow& flow, size_t instruction, const arch::Registers& registers);
 
 // Shared with the shell: one unwound frame as plain data; `with_locals` costs DWARF evaluation.
 FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, bool with_locals);

@@ -1,0 +1,204 @@
+#include "inquiry/suspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace inquest::inquiry {
+
+namespace {
+
+constexpr uint64_t kFirstPage = 4096, kFarthestMember = 1 << 16;
+constexpr uint64_t kMaxErrno = 4095;
+
+bool repeats(uint64_t value, uint8_t byte) { return value == 0x0101010101010101u * byte; }
+
+// A pointer into a poisoned object: poison plus or minus a small displacement.
+bool near_poison(uint64_t value, uint8_t byte) {
+  uint64_t poison = 0x0101010101010101u * byte;
+  return value - poison < kFarthestMember || poison - value < kFarthestMember;
+}
+
+// LIST_POISON1 and 2 are 0x100 and 0x122 (0x200 before 4.15) above POISON_POINTER_DELTA, which is 0xdead000000000000 on 64 bits.
+bool is_list_poison(uint64_t value) {
+  uint64_t low = value & 0xffffffffffff;
+  return (value >> 48) == 0xdead && (low == 0x100 || low == 0x122 || low == 0x200);
+}
+
+}  // namespace
+
+const char* name_of(Shape shape) {
+  switch (shape) {
+    case Shape::kUnknown: return "unknown";
+    case Shape::kNull: return "null";
+    case Shape::kErrno: return "error pointer";
+    case Shape::kFreePoison: return "freed poison";
+    case Shape::kUnsetPoison: return "unset poison";
+    case Shape::kRedZone: return "red zone";
+    case Shape::kListPoison: return "list poison";
+    case Shape::kAscii: return "text";
+    case Shape::kUser: return "user address";
+    case Shape::kNonCanonical: return "non-canonical";
+    case Shape::kKernel: return "kernel address";
+  }
+  return "unknown";
+}
+
+std::string errno_name(unsigned number) {
+  // include/uapi/asm-generic/errno-base.h, errno.h, include/linux/errno.h
+  static const std::pair<unsigned, const char*> kNames[] = {
+      {1, "EPERM"}, {2, "ENOENT"}, {3, "ESRCH"}, {4, "EINTR"}, {5, "EIO"}, {6, "ENXIO"}, {7, "E2BIG"}, {9, "EBADF"}, {10, "ECHILD"}, {11, "EAGAIN"}, {12, "ENOMEM"},
+      {13, "EACCES"}, {14, "EFAULT"}, {16, "EBUSY"}, {17, "EEXIST"}, {18, "EXDEV"}, {19, "ENODEV"}, {20, "ENOTDIR"}, {21, "EISDIR"}, {22, "EINVAL"}, {23, "ENFILE"},
+      {24, "EMFILE"}, {25, "ENOTTY"}, {26, "ETXTBSY"}, {27, "EFBIG"}, {28, "ENOSPC"}, {29, "ESPIPE"}, {30, "EROFS"}, {31, "EMLINK"}, {32, "EPIPE"}, {33, "EDOM"}, {34, "ERANGE"},
+      {35, "EDEADLK"}, {36, "ENAMETOOLONG"}, {38, "ENOSYS"}, {39, "ENOTEMPTY"}, {40, "ELOOP"}, {61, "ENODATA"}, {62, "ETIME"}, {71, "EPROTO"}, {74, "EBADMSG"},
+      {75, "EOVERFLOW"}, {84, "EILSEQ"}, {95, "EOPNOTSUPP"}, {98, "EADDRINUSE"}, {103, "ECONNABORTED"}, {104, "ECONNRESET"}, {105, "ENOBUFS"}, {107, "ENOTCONN"},
+      {108, "ESHUTDOWN"}, {110, "ETIMEDOUT"}, {111, "ECONNREFUSED"}, {113, "EHOSTUNREACH"}, {114, "EALREADY"}, {115, "EINPROGRESS"}, {116, "ESTALE"}, {122, "EDQUOT"},
+      {125, "ECANCELED"}, {512, "ERESTARTSYS"}, {517, "EPROBE_DEFER"}, {524, "ENOTSUPP"}};
+  for (const auto& [n, name] : kNames)
+    if (n == number) return name;
+  return "";
+}
+
+std::string ascii_of(uint64_t value) {
+  std::string text;
+  for (int i = 0; i < 8; i++) {
+    char c = char(value >> (8 * i) & 0xff);
+    if (c < 0x20 || c > 0x7e) return "";
+    text += c;
+  }
+  return text;
+}
+
+Shape shape_of(uint64_t value, unsigned sign_bit) {
+  if (value < kFirstPage) return Shape::kNull;
+  if (value > ~uint64_t{0} - kMaxErrno) return Shape::kErrno;
+  if (near_poison(value, 0x6b)) return Shape::kFreePoison;
+  if (near_poison(value, 0x5a)) return Shape::kUnsetPoison;
+  if (repeats(value, 0xbb) || repeats(value, 0xcc)) return Shape::kRedZone;
+  if (is_list_poison(value)) return Shape::kListPoison;
+  if (!ascii_of(value).empty()) return Shape::kAscii;
+  uint64_t top = value >> sign_bit, ones = ~uint64_t{0} >> sign_bit;
+  if (top == 0) return Shape::kUser;
+  return top == ones ? Shape::kKernel : Shape::kNonCanonical;
+}
+
+unsigned sign_bit_of(const scene::CrashScene& scene) {
+  unsigned bits = scene.facts().virtual_bits;
+  if (!bits) return 56;
+  return scene.facts().arch == "x86_64" ? bits - 1 : bits;
+}
+
+std::string shape_words(uint64_t value, Shape shape) {
+  switch (shape) {
+    case Shape::kNull: return value ? fmt::format("NULL + {:#x}", value) : "NULL";
+    case Shape::kErrno: {
+      unsigned number = unsigned(~value + 1);
+      std::string name = errno_name(number);
+      return fmt::format("the error pointer ERR_PTR(-{}){}", number, name.empty() ? "" : ", -" + name);
+    }
+    case Shape::kFreePoison: return "the poison that SLUB writes over freed memory (POISON_FREE, 0x6b)";
+    case Shape::kUnsetPoison: return "the poison that SLUB writes over fresh memory (POISON_INUSE, 0x5a): it was never set";
+    case Shape::kRedZone: return "the fill of a SLUB red zone";
+    case Shape::kListPoison: return (value & 0xfff) == 0x100 ? "LIST_POISON1: `next` of an element that was taken off its list" : "LIST_POISON2: `prev` of an element that was taken off its list";
+    case Shape::kAscii: return fmt::format("text: \"{}\"", ascii_of(value));
+    case Shape::kUser: return "an address of user space";
+    case Shape::kNonCanonical: return "no address: its upper bits are neither all clear nor all set";
+    default: return "";
+  }
+}
+
+const scene::OriginView* Suspect::source() const {
+  for (const auto& s : origin)
+    if (s.birth == "loaded" && !s.on_stack) return &s;
+  return nullptr;
+}
+
+namespace {
+
+void add_touch(const scene::CrashScene& scene, Suspect& s) {
+  const auto& t = *s.event->touch;
+  s.reg = t.base_register;
+  s.text = t.base_text;
+  s.type = t.base_type;
+  s.variable = t.base_variable;
+  s.function = t.base_function;
+  s.writes = t.writes;
+  s.displacement = t.displacement;
+  s.instruction = t.instruction;
+  s.pc = t.pc;
+  s.object = t.object;
+  s.members = t.members;
+  if (t.base_value) {
+    s.value = *t.base_value;
+    s.reached = *t.base_value + uint64_t(t.displacement);
+  }
+  if (!t.base_register.empty()) s.origin = scene.origin_of(s.event->id, t.base_register);
+  // An indexed operand: base + index reaches elsewhere than the displacement says; the printed fault address is right then.
+  auto fault = s.event->event.fault_address;
+  if (fault && (!s.reached || (*fault < *s.reached || *fault - *s.reached > 4096))) s.reached = fault;
+  if (!t.base_value && fault) s.value = *fault - uint64_t(t.displacement);
+}
+
+}  // namespace
+
+std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene::EventView& event, std::optional<uint64_t> jumped_to,
+                                    std::optional<uint64_t> return_address) {
+  Suspect s;
+  s.event = &event;
+  if (jumped_to) {
+    s.executed = true;
+    s.value = *jumped_to;
+    s.reached = jumped_to;
+    if (return_address) s.origin = scene.origin_of_target(*return_address);
+    if (!s.origin.empty()) {
+      s.text = s.origin.front().text;
+      s.type = s.origin.front().type;
+      s.origin.front().value = jumped_to;
+      s.origin.front().value_then = true;
+    }
+  } else if (event.touch && (event.touch->base_value || event.event.fault_address)) {
+    add_touch(scene, s);
+  } else if (event.event.fault_address) {
+    s.value = *event.event.fault_address;
+    s.reached = s.value;
+    s.writes = event.event.access == oops::Access::kWrite;
+  } else {
+    return std::nullopt;
+  }
+  s.shape = shape_of(s.value, sign_bit_of(scene));
+  if (s.reached) s.identity = scene.identify(*s.reached);
+  if (const auto* from = s.source(); from && from->address) s.holder = scene.identify(*from->address);
+  return s;
+}
+
+std::optional<FreedObject> freed_object(const scene::CrashScene& scene, const Suspect& s) {
+  using Kind = scene::Identity::Kind;
+  auto is_free = [](const scene::Identity& id) { return id.kind == Kind::kSlab && id.free && *id.free; };
+  // What it points at: a dangling pointer that led into memory which was given back.
+  if (s.shape == Shape::kKernel && is_free(s.identity)) {
+    FreedObject f;
+    f.identity = s.identity;
+    f.address = *s.reached;
+    f.type = s.object;
+    if (!s.members.empty()) f.member = s.members.front();
+    if (!s.origin.empty()) f.held_by = &s.origin.front();
+    return f;
+  }
+  for (size_t i = 0; i < s.origin.size(); i++) {
+    const auto& step = s.origin[i];
+    if (step.birth != "loaded" || step.on_stack || !step.address) continue;
+    auto id = scene.identify(*step.address);
+    if (!is_free(id)) continue;
+    FreedObject f;
+    f.identity = id;
+    f.address = *step.address;
+    f.type = step.object;
+    if (!step.members.empty()) f.member = step.members.front();
+    f.read_at = &step;
+    if (i + 1 < s.origin.size()) f.held_by = &s.origin[i + 1];
+    return f;
+  }
+  return std::nullopt;
+}
+
+}  // namespace inquest::inquiry
