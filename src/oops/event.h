@@ -105,6 +105,7 @@ struct Event {
   std::vector<NamedStack> stacks;
   int repeats = 0;                         // further events of the same title and function left out of the list
   std::vector<Module> modules;
+  std::string last_unloaded;               // the module unloaded last, "" = none printed
 
   std::string guilty_function, guilty_file;  // after trimming the machinery
   std::string signature_coarse, signature_fine;

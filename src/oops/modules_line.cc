@@ -22,11 +22,22 @@ bool module_name(std::string_view word, Module& out) {
   return true;
 }
 
+// "[last unloaded: x]", with flags behind the name since 5.19 ("x(OE)"; 6f1dae1d8438).
+void last_unloaded(std::string_view list, Event& event) {
+  constexpr std::string_view kWords = "[last unloaded: ";
+  size_t at = list.find(kWords);
+  if (at == list.npos) return;
+  Module module;
+  std::string_view word = list.substr(at + kWords.size());
+  word = word.substr(0, word.find_first_of("] "));
+  if (module_name(word, module)) event.last_unloaded = module.name;
+}
+
 void add(std::string_view list, Event& event) {
   Scan s(list);
   while (!s.done() && event.modules.size() < kMaxModules) {
     s.blanks();
-    if (s.peek() == '[') return;  // [last unloaded: …]
+    if (s.peek() == '[') return last_unloaded(list, event);
     Module module;
     std::string_view word = s.take_word();
     if (word.empty()) return;

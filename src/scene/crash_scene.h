@@ -221,6 +221,18 @@ struct JourneyView {
   const JourneyStep* load() const;
 };
 
+struct CheckView {                     // a test of the same memory before it was loaded again
+  uint64_t pc = 0;
+  std::string text;                    // "dev->buffer != 0"
+  std::vector<SourceRef> source;
+};
+
+struct StoreSite {                     // code that stores to a member
+  std::string function;
+  uint64_t pc = 0;
+  std::vector<SourceRef> source;
+};
+
 struct Facts {
   kernel::SystemFacts system;
   bool has_dump = false, has_debuginfo = false;
@@ -255,6 +267,10 @@ class CrashScene {
   virtual std::vector<OriginView> origin_of_target(uint64_t) const { return {}; }
   // … and of what the call that a return address belongs to passed in this register.
   virtual std::vector<OriginView> origin_of_argument(uint64_t, const std::string&) const { return {}; }
+  // Where the function at an event tested, against 0, the memory that the register was then loaded from (again).
+  virtual std::optional<CheckView> checked_before(const std::string&, const std::string&) const { return std::nullopt; }
+  // Code of the crashed thread's modules that stores 0 to a type's place.
+  virtual std::vector<StoreSite> clearers_of(const std::string&, uint64_t) const { return {}; }
   virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }
   // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first.
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }

@@ -107,9 +107,31 @@ Identity LiveScene::identify(uint64_t value) const {
     return id;
   }
   auto mapped = program.memory().translate(address);
+  if (!mapped.ok() && in_module_area(value)) {
+    id.kind = Kind::kModule;
+    id.text = "where modules are loaded, but of none that is loaded now: nothing is mapped there";
+    return id;
+  }
   id.kind = mapped.ok() ? Kind::kMapped : Kind::kUnmapped;
   id.text = mapped.ok() ? fmt::format("mapped to physical {:#x}, of no object known here", mapped->value) : "not mapped: " + mapped.error().message();
   return id;
+}
+
+// Where the kernel puts modules. x86_64: Documentation/arch/x86/x86_64/mm.rst, behind the kernel image up to the vsyscall page; elsewhere as far from
+// the loaded ones as a direct call reaches (128 MiB: Arm ARM C6.2.34).
+bool LiveScene::in_module_area(uint64_t address) const {
+  const auto& program = kernel_->program();
+  if (program.arch().id == arch::ArchId::kX86_64) {
+    auto end = program.kernel_symbol("_end");
+    return end && address >= end->address.value && address < 0xffffffffff000000;
+  }
+  constexpr uint64_t kReach = 128u << 20;
+  for (const auto& file : program.files()) {
+    if (file->name.empty()) continue;
+    uint64_t from = file->text_start.value;
+    if (address - from < kReach || from - address < kReach) return true;
+  }
+  return false;
 }
 
 std::optional<uint64_t> LiveScene::size_of(const std::string& type) const {

@@ -47,8 +47,12 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
   view.user = f.user;
   view.interrupted = f.interrupted;
   view.tail_calls_missing = f.tail_calls_missing;
-  if (index > 0 && f.cfa > stack.frames[index - 1].cfa && !stack.frames[index - 1].cfa.is_null() && f.stack == stack.frames[index - 1].stack)
-    view.bytes = f.cfa - stack.frames[index - 1].cfa;
+  // From its caller's stack pointer down to its own: the callee's CFA on the same stack, else the register (a frame that was interrupted).
+  if (!f.cfa.is_null()) {
+    bool above = index > 0 && f.pc_is_return && stack.frames[index - 1].stack == f.stack && !stack.frames[index - 1].cfa.is_null();
+    auto low = above ? std::optional(stack.frames[index - 1].cfa.value) : f.registers.get(program.arch().sp);
+    if (low && *low < f.cfa.value) view.bytes = f.cfa.value - *low;
+  }
   if (f.symbol) {
     view.symbol = f.symbol->symbol.name;
     view.offset = f.pc - f.symbol->symbol.address;

@@ -31,6 +31,8 @@ class LiveScene : public CrashScene {
   std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
   std::vector<OriginView> origin_of_target(uint64_t return_address) const override;
   std::vector<OriginView> origin_of_argument(uint64_t return_address, const std::string& reg) const override;
+  std::optional<CheckView> checked_before(const std::string& event, const std::string& reg) const override;
+  std::vector<StoreSite> clearers_of(const std::string& type, uint64_t offset) const override;
   std::vector<StoreView> stores_of(const std::string& function) const override;
   std::vector<Registration> registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                           const std::vector<std::string>& first_in) const override;
@@ -50,6 +52,7 @@ class LiveScene : public CrashScene {
   std::optional<size_t> frame_of(const EventView& event) const;
   std::vector<OriginView> origin_at_call(uint64_t return_address, const std::string& reg) const;
   void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
+  bool in_module_area(uint64_t address) const;
   unwind::Stack stack_of(const EventView& event) const;
 
   const kernel::Kernel* kernel_;

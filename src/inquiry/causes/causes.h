@@ -12,6 +12,24 @@ Verdicts double_rcu_callback(const scene::CrashScene& scene, const Observations&
 Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts freed_armed_timer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts freed_queued_work(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts unloaded_module(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts double_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts list_corruption(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts write_to_read_only(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts race_cleared(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts assertion(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts divide_error(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts invalid_instruction(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts stack_overflow(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts stack_smash(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts deliberate(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts unknown(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 
 // Evidence that several examiners tell in the same words.
@@ -21,6 +39,26 @@ std::string headline(const scene::EventView& event);
 std::string add_gap(Dossier& dossier, const Observations& seen);
 std::string add_link(Dossier& dossier, const Link& link, const scene::EventView& to);
 std::string add_caller(Dossier& dossier, const Observations& seen);
+// The faulting instruction and what it reached for; "" if it is not known.
+std::string add_touch(Dossier& dossier, const scene::EventView& event);
+// What the bad pointer held, in words: "its base rax held 0x6b6b…: the poison that SLUB writes over freed memory".
+std::string add_suspect(Dossier& dossier, const Suspect& suspect);
+// Where it was loaded from, one claim a load (bounded), and whether memory still holds it.
+std::vector<std::string> add_origin(Dossier& dossier, const Suspect& suspect);
+// A freed object: its cache, and how it is known to be free.
+std::string add_freed(Dossier& dossier, const FreedObject& freed);
+// "rate of struct radio_link", "offset 0x14 of what it should point at".
+std::string reached_words(const Suspect& suspect);
+// The object of a verdict, from the suspect: what it should point at, or (`holder`) what it was loaded from.
+ObjectRef object_reached(const Suspect& suspect);
+ObjectRef object_holding(const Suspect& suspect);
+// What the pointer is called: "station->link", or "a pointer".
+std::string pointer_words(const Suspect& suspect);
+// Whether any printed or unwound frame behind the event is this function; its index.
+std::optional<size_t> frame_named(const std::vector<scene::FrameView>& frames, std::initializer_list<const char*> names);
+// Adds ids that are not empty.
+void cite(Verdict& verdict, const std::string& id);
+void cite(Verdict& verdict, const std::vector<std::string>& ids);
 std::string source_text(const std::vector<scene::SourceRef>& source);   // "rcu_do_batch (kernel/rcu/tree.c:2255)"
 
 }  // namespace inquest::inquiry::causes

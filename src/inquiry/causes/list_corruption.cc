@@ -1,0 +1,87 @@
+// A linked list is broken: an element taken off twice, freed while linked, or overwritten.
+#include <fmt/format.h>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry::causes {
+
+namespace {
+
+using oops::EventKind;
+
+const scene::EventView* reported(const scene::CrashScene& scene) {
+  for (const auto& e : scene.events())
+    if (e.event.kind == EventKind::kListCorruption) return &e;
+  return nullptr;
+}
+
+bool taken_off_already(const std::string& header) { return header.find("LIST_POISON") != std::string::npos || header.find("is NULL") != std::string::npos; }
+
+// The list's element in the words of the function that called the list helper: `&page->lru` of struct page.
+void name_element(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
+  const auto frames = frames_behind(scene, event);
+  for (const auto& f : frames) {
+    if (f.exact || !f.address) continue;
+    auto call = scene.call_before(f.address);
+    bool helper = call && (call->callee.starts_with("__list_") || call->callee.starts_with("__hlist_"));
+    if (!helper) continue;
+    for (const auto& a : call->arguments) {
+      if (a.object.empty() || a.object == "struct list_head") continue;
+      v.object.type = a.object;
+      v.object.member = a.member;
+      v.object.members = a.members;
+      if (v.object.member.empty() && !a.members.empty()) v.object.member = a.members.front();
+      auto origin = scene.origin_of_argument(f.address, a.reg);
+      if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value - uint64_t(a.offset));
+      cite(v, dossier.add(Origin::kCode, fmt::format("the element is {} ({} of {}), passed by {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
+                          {{"type", a.object}, {"member", v.object.member}}));
+      return;
+    }
+    return;
+  }
+}
+
+Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier, const scene::EventView& event) {
+  Verdict v;
+  v.cause = "list-corruption";
+  bool twice = taken_off_already(event.event.header);
+  v.confidence = twice ? 0.9 : 0.8;
+  cite(v, add_event(dossier, event));
+  name_element(scene, event, v, dossier);
+  if (&event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
+  v.guilty = guilty_at(scene, event);
+  std::string object = v.object.type.empty() ? "A list element" : fmt::format("{} of {}{}", v.object.member.empty() ? "A list element" : v.object.member, v.object.type,
+                                                                             v.object.address.empty() ? "" : " at " + v.object.address);
+  std::string who = v.guilty.function.empty() ? "the kernel" : v.guilty.function;
+  if (twice) v.summary = fmt::format("{} was taken off its list a second time by {}: its pointers are those of an element that is on no list ({}).", object, who, headline(event));
+  else v.summary = fmt::format("{}'s list is broken, as {} found: {}. A neighbour's pointers do not lead back: an element was freed or overwritten while linked, or the list changed without its lock.",
+                               object, who, headline(event));
+  if (seen.freed) cite(v, add_freed(dossier, *seen.freed));
+  v.alternatives.push_back({"use-after-free", twice ? "the pointers are list poison, which only list_del() writes" : "possible: a neighbour may have been freed while linked; the list is what is proven broken"});
+  if (!twice) v.would_settle.push_back("whether a neighbour is free: `kmem` of the addresses that the message names");
+  return {v};
+}
+
+}  // namespace
+
+Verdicts list_corruption(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
+  if (!seen.fatal) return {};
+  if (const auto* event = reported(scene)) return by_report(scene, seen, dossier, *event);
+  if (!seen.suspect || seen.suspect->shape != Shape::kListPoison) return {};
+  const Suspect& s = *seen.suspect;
+  Verdict v;
+  v.cause = "list-corruption";
+  v.confidence = 0.85;
+  cite(v, add_event(dossier, *seen.fatal));
+  cite(v, add_touch(dossier, *seen.fatal));
+  cite(v, add_suspect(dossier, s));
+  cite(v, add_origin(dossier, s));
+  v.guilty = guilty_at(scene, *seen.fatal);
+  v.object = object_holding(s);
+  v.summary = fmt::format("{} followed {}: an element that had been taken off its list was used as if it were still on it.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
+                          shape_words(s.value, s.shape));
+  v.alternatives.push_back({"use-after-free", "the value is what list_del() leaves behind, not slab poison; the object may have been freed as well"});
+  return {v};
+}
+
+}  // namespace inquest::inquiry::causes

@@ -1,0 +1,55 @@
+// A reference count was dropped too often: the kernel's refcount_t caught it (lib/refcount.c: REFCOUNT_SUB_UAF, REFCOUNT_DEC_LEAK, REFCOUNT_ADD_UAF).
+#include <fmt/format.h>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry::causes {
+
+namespace {
+
+void name_counter(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
+  for (const auto& f : frames_behind(scene, event)) {
+    if (f.exact || !f.address) continue;
+    auto call = scene.call_before(f.address);
+    if (!call || !call->callee.starts_with("refcount_")) continue;
+    for (const auto& a : call->arguments) {
+      if (a.object.empty() || a.object == "struct refcount_struct") continue;
+      v.object.type = a.object;
+      v.object.member = !a.member.empty() ? a.member : a.members.empty() ? "" : a.members.front();
+      v.object.members = a.members;
+      auto origin = scene.origin_of_argument(f.address, a.reg);
+      if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value - uint64_t(a.offset));
+      cite(v, dossier.add(Origin::kCode, fmt::format("the counter is {} ({} of {}), dropped by {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
+                          {{"type", a.object}, {"member", v.object.member}}));
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
+  const scene::EventView* event = nullptr;
+  for (const auto& e : scene.events())
+    if (!event && e.event.kind == oops::EventKind::kRefcount) event = &e;
+  if (!event || !seen.fatal) return {};
+  const std::string& words = event->event.header;
+  bool underflow = words.find("underflow") != std::string::npos || words.find("hit 0; leaking") != std::string::npos || words.find("addition on 0") != std::string::npos;
+  Verdict v;
+  v.cause = "refcount-underflow";
+  bool same = event == seen.fatal;
+  v.confidence = !underflow ? 0.5 : same ? 0.9 : event == seen.warning ? 0.9 : 0.75;
+  cite(v, add_event(dossier, *event));
+  name_counter(scene, *event, v, dossier);
+  if (!same) cite(v, add_event(dossier, *seen.fatal));
+  if (!same) cite(v, add_gap(dossier, seen));
+  v.guilty = guilty_at(scene, *event);
+  v.summary = fmt::format("{} dropped a reference too often{}: {}.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
+                          v.object.type.empty() ? "" : fmt::format(" ({} of {})", v.object.member, v.object.type), headline(*event));
+  if (!same) v.summary += fmt::format(" {} came after it.", seen.fatal->id);
+  v.alternatives.push_back({"use-after-free", same ? "the counter is what was caught; a use of the freed object would come after it" : "it follows from the counter: the object was freed while others still held it"});
+  if (!same && event != seen.warning) v.would_settle.push_back("whether the object of the counter and that of the crash are one");
+  return {v};
+}
+
+}  // namespace inquest::inquiry::causes

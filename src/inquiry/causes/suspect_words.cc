@@ -1,0 +1,122 @@
+// Evidence about the suspect pointer, told by several examiners in the same words.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "inquiry/causes/causes.h"
+
+namespace inquest::inquiry::causes {
+
+namespace {
+
+constexpr size_t kMaxOriginClaims = 4;
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string all;
+  for (const auto& w : words) all += (all.empty() ? "" : between) + w;
+  return all;
+}
+
+}  // namespace
+
+void cite(Verdict& verdict, const std::string& id) {
+  if (!id.empty() && std::find(verdict.evidence.begin(), verdict.evidence.end(), id) == verdict.evidence.end()) verdict.evidence.push_back(id);
+}
+void cite(Verdict& verdict, const std::vector<std::string>& ids) {
+  for (const auto& id : ids) cite(verdict, id);
+}
+
+std::string pointer_words(const Suspect& s) {
+  if (!s.text.empty()) return s.text;
+  return s.reg.empty() ? "a pointer" : "the pointer in " + s.reg;
+}
+
+std::string reached_words(const Suspect& s) {
+  if (s.object.empty()) return s.displacement ? fmt::format("offset {:#x} of what it should point at", uint64_t(s.displacement)) : "what it should point at";
+  return fmt::format("{} of {} (offset {:#x})", s.members.empty() ? "no member known" : joined(s.members, " or "), s.object, uint64_t(s.displacement));
+}
+
+ObjectRef object_reached(const Suspect& s) {
+  ObjectRef o;
+  o.type = s.object;
+  o.address = hex(s.value);
+  o.members = s.members;
+  if (!s.members.empty()) o.member = s.members.front();
+  if (s.identity.kind == scene::Identity::Kind::kSlab) o.cache = s.identity.cache;
+  return o;
+}
+
+ObjectRef object_holding(const Suspect& s) {
+  ObjectRef o;
+  const auto* from = s.source();
+  if (!from || from->object.empty()) return object_reached(s);
+  o.type = from->object;
+  if (from->address) o.address = hex(*from->address - uint64_t(from->offset));
+  o.members = from->members;
+  if (!from->members.empty()) o.member = from->members.front();
+  if (s.holder.kind == scene::Identity::Kind::kSlab) o.cache = s.holder.cache;
+  return o;
+}
+
+std::string add_touch(Dossier& dossier, const scene::EventView& event) {
+  if (!event.touch) return "";
+  const auto& t = *event.touch;
+  std::string what = !t.text.empty() ? t.text : t.base_register.empty() ? "memory" : fmt::format("{:#x} behind {}", uint64_t(t.displacement), t.base_register);
+  return dossier.add(Origin::kCode, fmt::format("the faulting instruction `{}` {} {}{}", t.instruction, t.writes ? "writes" : "reads", what,
+                                                event.source.empty() ? "" : " at " + source_text(event.source)),
+                     t.pc && !event.source.empty() ? "dis -lx " + bare_hex(t.pc) : "event " + event.id, {{"instruction", t.instruction}, {"expression", t.text}});
+}
+
+std::string add_suspect(Dossier& dossier, const Suspect& s) {
+  std::string words = shape_words(s.value, s.shape);
+  std::string held = s.executed ? "the address jumped to was" : s.reg.empty() ? "the pointer was" : fmt::format("its base {} held", s.reg);
+  std::string claim = fmt::format("{} {}{}{}{}", held, hex(s.value), s.text.empty() || s.executed ? "" : ": it is " + s.text, s.type.empty() || s.executed ? "" : fmt::format(" (`{}`)", s.type),
+                                  words.empty() ? "" : "; that value is " + words);
+  std::string command = s.reg.empty() || s.executed ? "event " + s.event->id : fmt::format("why {} {}", s.reg, s.event->id);
+  return dossier.add(Origin::kRegister, claim, command,
+                     {{"value", hex(s.value)}, {"shape", name_of(s.shape)}, {"register", s.reg}, {"variable", s.variable}, {"expression", s.text}});
+}
+
+std::vector<std::string> add_origin(Dossier& dossier, const Suspect& s) {
+  std::vector<std::string> ids;
+  for (const auto& step : s.origin) {
+    if (ids.size() >= kMaxOriginClaims) break;
+    std::string place = step.source.empty() ? "" : fmt::format(" at {} ({}:{})", step.source.front().function, step.source.front().file, step.source.front().line);
+    std::string name = step.text.empty() ? "the value" : step.text;
+    if (step.birth == "call") {
+      ids.push_back(dossier.add(Origin::kCode, fmt::format("{} is what {}() returned{}", name, step.callee, place), "dis -lx " + bare_hex(step.at), {{"callee", step.callee}}));
+      continue;
+    }
+    if (step.birth != "loaded" || !step.address || step.on_stack) continue;
+    std::string member = step.members.empty() ? fmt::format("offset {:#x}", uint64_t(step.offset)) : joined(step.members, " or ");
+    std::string claim = fmt::format("{} was loaded from {}{}{}", name, hex(*step.address), step.object.empty() ? "" : fmt::format(", {} of {}", member, step.object), place);
+    if (step.changed()) claim += fmt::format("; that memory holds {} now: it changed since", hex(*step.now));
+    else if (step.now && step.value_then) claim += fmt::format("; that memory holds {} still", hex(*step.now));
+    else if (!step.now) claim += "; that memory cannot be read: " + step.why_not_now;
+    ids.push_back(dossier.add(Origin::kMemory, claim, fmt::format("rd {} 1", bare_hex(*step.address)),
+                              {{"address", hex(*step.address)}, {"type", step.object}, {"member", step.members.empty() ? "" : step.members.front()}, {"now", step.now ? hex(*step.now) : ""}}));
+  }
+  return ids;
+}
+
+std::string add_freed(Dossier& dossier, const FreedObject& freed) {
+  const auto& id = freed.identity;
+  std::string what = freed.type.empty() ? "an object" : freed.type;
+  return dossier.add(Origin::kMemory, fmt::format("{} lies in {} at {} (slab {}, offset {:#x}), which is free: {}", hex(freed.address), what, hex(id.object_start), id.cache, id.offset,
+                                                  id.free_how.empty() ? "on a free list" : id.free_how),
+                     "kmem " + bare_hex(freed.address), {{"cache", id.cache}, {"object_start", hex(id.object_start)}, {"offset", hex(id.offset)}, {"state", "free"}});
+}
+
+std::optional<size_t> frame_named(const std::vector<scene::FrameView>& frames, std::initializer_list<const char*> names) {
+  auto is = [&](const std::string& function) {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return function == name || (function.starts_with(name) && function[name.size()] == '.'); });
+  };
+  for (size_t i = 0; i < frames.size(); i++) {
+    if (is(frames[i].symbol)) return i;
+    for (const auto& s : frames[i].source)
+      if (is(s.function)) return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace inquest::inquiry::causes
