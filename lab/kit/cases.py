@@ -86,7 +86,7 @@ def casebook():
 
 
 def find_case(name):
-    for case in all_cases():
-        if case.name == name:
-            return case
+    for home in (CASES, CASEBOOK):
+        if Path(name).name == name and (home / name / "case.json").exists():
+            return load_case(home / name)
     raise LabError(f"there is no case {name}: `lab/lab list` names them")
