@@ -104,10 +104,10 @@ void look_in_kernel(const records::Archive& archive, const records::Fix& found, 
   records::PatchPresence presence = records::presence_of(*marks, facts);
   fix.status = records::name_of(presence.status);
   fix.status_reason = presence.reason;
-  for (const auto& finding : presence.findings) {
-    if (!finding.patched || fix.marks.size() >= 6) continue;
-    fix.marks.push_back(finding.sentence);
-  }
+  bool in = presence.status == records::PatchStatus::kPresent;
+  for (bool agreeing : {true, false})  // what carries the status first
+    for (const auto& finding : presence.findings)
+      if (finding.patched && (*finding.patched == in) == agreeing && fix.marks.size() < 6) fix.marks.push_back(finding.sentence);
   if (presence.status == records::PatchStatus::kPresent) fix.con.push_back("is in this kernel already: " + presence.reason);
   if (presence.status == records::PatchStatus::kMissing) fix.pro.push_back("is not in this kernel: " + presence.reason);
 }
@@ -162,6 +162,7 @@ void ask_archives(const Options& options, const std::string& log, const kernel::
   if (!options.catalogue.empty() && options.command == Command::kReport) ask_catalogue(options.catalogue, report);
   if (options.archives.empty()) return;
   records::Query query = query_of(options, log, report);
+  query.marks_will_tell = kernel != nullptr;
   std::optional<inquiry::ProgramFacts> facts;
   if (kernel) facts.emplace(kernel->program());
   for (const auto& folder : options.archives) ask_archive(folder, query, facts ? &*facts : nullptr, report);

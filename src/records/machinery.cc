@@ -105,4 +105,20 @@ std::vector<TraceFrame> without_machinery(const std::vector<TraceFrame>& frames)
   return out;
 }
 
+std::string_view name_through_time(std::string_view function) {
+  struct Row { std::string_view old, now; };
+  static constexpr Row kRows[] = {{"rcu_process_callbacks", "rcu_do_batch"}, {"__rcu_process_callbacks", "rcu_do_batch"}, {"invoke_rcu_callbacks", "rcu_do_batch"}, {"rcu_core", "rcu_do_batch"},
+                                  {"rcu_core_si", "rcu_do_batch"},           {"__do_softirq", "handle_softirqs"}};
+  for (const Row& row : kRows)
+    if (row.old == function) return row.now;
+  return function;
+}
+
+bool begins_interrupt(std::string_view function) {
+  static constexpr std::string_view kEntries[] = {"irq_exit",       "__irq_exit_rcu",      "irq_exit_rcu",              "__do_softirq",   "do_softirq", "handle_softirqs",  "__handle_domain_irq", "handle_domain_irq",
+                                                  "run_ksoftirqd",  "rcu_cpu_kthread",     "generic_handle_domain_irq", "gic_handle_irq", "do_IRQ",     "common_interrupt", "el1_irq",             "el1h_64_irq",
+                                                  "el1h_64_irq_handler", "asm_common_interrupt"};
+  return among(function, kEntries) || function.starts_with("sysvec_") || function.starts_with("asm_sysvec_");
+}
+
 }  // namespace inquest::records

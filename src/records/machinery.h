@@ -17,4 +17,11 @@ double weight_of_function(std::string_view function);
 // The frames that may say something, innermost first, machinery of weight 0 left out.
 std::vector<TraceFrame> without_machinery(const std::vector<TraceFrame>& frames);
 
+// Functions that only changed their name, by the newest: RCU's callback loop was in rcu_process_callbacks in 4.x, softirqs were run by
+// __do_softirq until handle_softirqs was cut out of it. A loop inlined into its caller shows the caller's name.
+std::string_view name_through_time(std::string_view function);
+
+// True where an interrupt or softirq enters: the frames outside it belong to whoever was interrupted.
+bool begins_interrupt(std::string_view function);
+
 }  // namespace inquest::records

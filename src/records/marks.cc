@@ -152,7 +152,8 @@ std::string sentence_for(const PatchMark& m, std::optional<bool> there) {
   if (m.kind == MarkKind::kCall) what = "call " + m.subject + " -> " + m.name;
   else if (!m.subject.empty() && m.kind != MarkKind::kFunction) what += " of " + m.subject;
   if (!there) return what + ": cannot be told here";
-  return what + (*there ? " is there" : " is not there") + (m.added ? " (the patch adds it)" : " (the patch removes it)");
+  const char* absent = m.kind == MarkKind::kFunction ? " is not there, or inlined" : " is not there";
+  return what + (*there ? " is there" : absent) + (m.added ? " (the patch adds it)" : " (the patch removes it)");
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Query {
   std::string exclude_thread;      // Message-ID: its whole thread is left out of every answer
   bool keep_its_patches = false;   // … but patches posted in it may still be candidates, judged by themselves
   bool use_report_links = true;    // false: Link:, Closes: and Reported-by: trailers are not looked at
+  bool marks_will_tell = false;    // the dead kernel can be looked at: whether it has a patch is not left to dates alone
   bool use_quoted_traces = true;   // false: traces inside patch mails are not looked at
 };
 

@@ -40,6 +40,7 @@ struct Lead {
   float words = 0;    // agreement of rare words
   float names = 0;    // an identifier of the text stands in its title
   float threads = 0;  // what similar threads say of it
+  float called_fix = 0;  // trust in the thread that calls it a fix, or tested it
   float links = 0;    // its trailers point at a similar report
 };
 
@@ -74,6 +75,7 @@ class Ranking {
   Result<void> collect_words();
   Result<void> collect_threads();
   Result<void> collect_links(const std::vector<Similar>& similar);
+  Result<bool> is_same_family(int64_t document);
   Result<void> collect_mentions(int64_t document, double similarity);
   void name_absent(const std::string& hash, const std::string& title, double worth, const Opinion& opinion);
   Result<void> read_rows();
@@ -86,6 +88,7 @@ class Ranking {
   double promise_of(const Lead& lead) const;
   double traced_share(const Lead& lead) const;
   void date_features(Candidate& c) const;
+  void forgive_age(Candidate& c) const;
   void kind_features(Candidate& c) const;
   void manner_features(Candidate& c) const;
   std::vector<std::vector<const Candidate*>> groups() const;

@@ -19,6 +19,7 @@ constexpr double kSimilarEnough = 0.3;
 
 // How far a thread counts as a witness: not at all at 0.25, fully from 0.6 on.
 double trust_in(double similarity) { return std::clamp((similarity - 0.25) / 0.35, 0.0, 1.0); }
+constexpr double kOtherFamily = 0.3;   // of the trust, when the thread's crash is of another family
 
 bool is_name(std::string_view word) { return word.find('_') != std::string_view::npos || std::any_of(word.begin(), word.end(), is_digit); }
 
@@ -110,16 +111,30 @@ Result<void> Ranking::collect_threads() {
     TRY(std::vector<int64_t> documents, m_.rows().of_thread(s.head.thread));
     if (documents.size() > 400) continue;  // a stable series: nothing in it is about one crash
     TRY(std::optional<DocumentRow> row, m_.rows().by_id(s.head.id));
+    TRY(bool same_family, is_same_family(s.head.id));
+    double trust = trust_in(s.score) * (same_family ? 1 : kOtherFamily);
     bool report = row && !(row->flags & kIsPatch);  // a patch that quotes the trace is no witness for itself
     for (int64_t id : documents) {
       if (++looked > 2000) break;
       auto at = leads_.find(id);
-      if (report && at != leads_.end()) at->second.threads = std::max(at->second.threads, float(1.2 * trust_in(s.score)));
-      TRY_VOID(collect_mentions(id, trust_in(s.score)));
+      if (report && at != leads_.end()) at->second.threads = std::max(at->second.threads, float(1.2 * trust));
+      TRY_VOID(collect_mentions(id, trust));
     }
   }
   if (m_.query().use_report_links) TRY_VOID(collect_links(similar_));
   return {};
+}
+
+Result<bool> Ranking::is_same_family(int64_t document) {
+  TRY(Statement find, m_.database().prepare("SELECT kinds FROM trace WHERE document = ?1"));
+  find.bind(1, document);
+  bool any = false;
+  while (true) {
+    TRY(bool more, find.step());
+    if (!more) return !any;
+    any = true;
+    if (may_be_same_crash(m_.signature().kinds, uint32_t(find.integer(0)))) return true;
+  }
 }
 
 Result<void> Ranking::collect_mentions(int64_t document, double similarity) {
@@ -152,6 +167,7 @@ Result<void> Ranking::collect_mentions(int64_t document, double similarity) {
       if (!patch || (patch->title != 0 && patch->title == speaker->title)) continue;  // a copy names its original
       Lead& lead = leads_[id];
       lead.threads = worth > 0 ? std::max(lead.threads, float(worth)) : lead.threads + float(worth);
+      if (stance == int(Stance::kFixes) || stance == int(Stance::kTested)) lead.called_fix = std::max(lead.called_fix, float(similarity));
       Said& said = said_[id];
       if (find.integer(1) != 0 && hash.size() > said.commit.size()) said.commit = hash;
       if (said.opinions.size() < 6) said.opinions.push_back({speaker->head, stance, sentence});

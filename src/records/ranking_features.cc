@@ -11,6 +11,7 @@ namespace inquest::records {
 namespace {
 
 constexpr double kDay = 86400;
+constexpr double kOtherFamily = -2;  // a title that speaks of a crash of another family speaks against it
 
 // Fitted on pairs nobody chose (docs/records.md, "Where the weights come from"), rounded.
 constexpr FeatureRow kRows[] = {
@@ -152,11 +153,19 @@ void Ranking::date_features(Candidate& c) const {
   }
 }
 
+// Who is called a fix where the same crash is talked about need not be newer than the kernel: whether it is in, its marks tell better than its date.
+void Ranking::forgive_age(Candidate& c) const {
+  constexpr double kEnough = 0.25;  // of trust in a thread that calls it a fix
+  double held = std::clamp(1 - double(c.lead.called_fix) / kEnough, 0.0, 1.0);
+  c.x[kInSeriesAlready] *= held;
+}
+
 void Ranking::kind_features(Candidate& c) const {
   uint32_t asked = m_.signature().kinds;
   uint32_t telling = asked & ~uint32_t(kOops | kWarning);
   if (telling & c.row.subject_kinds) c.x[kKindInTitle] = 1;
   else if (telling & c.row.kinds) c.x[kKindInBody] = 1;
+  else if (!may_be_same_crash(asked, c.row.subject_kinds)) c.x[kCrashInTitle] = kOtherFamily;
   else if (c.row.subject_kinds != 0) c.x[kCrashInTitle] = 1;
   else if (c.row.kinds != 0) c.x[kCrashAtAll] = 1;
 }
@@ -185,6 +194,7 @@ void Ranking::score(Candidate& c) const {
   c.x[kLinkedReport] = c.lead.links;
   kind_features(c);
   date_features(c);
+  if (m_.query().marks_will_tell) forgive_age(c);
   manner_features(c);
   c.score = total(c);
 }

@@ -41,7 +41,7 @@ void add_stack(Signature& s, const std::vector<TraceFrame>& frames, double scale
     double weight = weight_of_function(f.function);
     if (weight <= 0) continue;
     std::string name = canonical(std::string(plain_function(f.function)));
-    if (in_order && s.frames.size() < 64) s.frames.push_back(name);
+    if (in_order && s.frames.size() < 64) s.frames.emplace_back(name_through_time(name));
     add_term(s, name, f.file, scale * weight / (1 + 0.22 * position), role);
     position += weight;  // generic layers do not push their callers far out
   }

@@ -50,6 +50,9 @@ std::vector<size_t> common_frames(const std::vector<std::string>& a, const std::
   return out;
 }
 
+// "ffff9f434ab4fdb0", "deadbeef".
+bool is_number_word(std::string_view word) { return word.size() >= 8 && std::all_of(word.begin(), word.end(), is_hex); }
+
 struct Partial {
   double frames = 0;
   uint32_t values = 0;
@@ -63,11 +66,13 @@ struct Agreement {
   std::string sentence;
 };
 
-Agreement align(const std::vector<std::string>& asked, const StoredTrace& stored) {
+// `inside`: only the frames inside the interrupt, if there was one.
+Agreement align(const std::vector<std::string>& asked, const StoredTrace& stored, bool inside = false) {
   Agreement out;
   std::vector<std::string> theirs;
   for (const std::string& f : stored.frames) {
-    if (weight_of_function(f) > 0) theirs.push_back(f);
+    if (inside && begins_interrupt(f)) break;
+    if (weight_of_function(f) > 0) theirs.emplace_back(name_through_time(f));
   }
   std::vector<size_t> common = common_frames(asked, theirs);
   if (common.empty()) return out;
@@ -125,25 +130,45 @@ Result<Partials> stack_candidates(Matcher& m) {
 
 double partial_score(const Partial& p) { return p.frames + (p.place ? 1.0 : 0) + std::min(p.values, 20u) * 0.2; }
 
-void judge_traces(const Signature& s, const std::string& title, const std::string& work, const std::vector<std::string>& every_frame, const std::vector<StoredTrace>& traces, const Partial& partial, Similar& out) {
-  Agreement best;
-  bool same_place = false, same_title = false, same_work = false, exact = false;
+// What a query asks of one document's traces, ready for comparing.
+struct Asked {
+  const Query& query;
+  const Signature& signature;
+  std::vector<std::string> every_frame;  // as logged
+  std::vector<std::string> death;        // telling frames of the further event, the one the kernel died of
+  double place_rarity = 0;               // of the function that warned
+};
+
+void judge_traces(const Asked& asked, const std::vector<StoredTrace>& traces, const Partial& partial, Similar& out) {
+  const Signature& s = asked.signature;
+  Agreement best, death;
+  const StoredTrace* chosen = nullptr;
+  bool same_place = false, same_function = false, same_title = false, same_work = false, exact = false;
   for (const StoredTrace& t : traces) {
     Agreement a = align(s.frames, t);
-    if (a.coverage + a.mutual > best.coverage + best.mutual) best = std::move(a);
-    exact = exact || (!t.frames.empty() && t.frames == every_frame);
-    same_work = same_work || (!t.work.empty() && t.work == work);
+    if (a.coverage + a.mutual > best.coverage + best.mutual) best = std::move(a), chosen = &t;
+    exact = exact || (!t.frames.empty() && t.frames == asked.every_frame);
+    same_work = same_work || (!t.work.empty() && t.work == asked.query.workqueue_function);
     same_place = same_place || (!s.place.empty() && t.line > 0 && place_word(t.file, t.line) == s.place);
-    same_title = same_title || (title.size() > 12 && t.title == title);
+    same_function = same_function || (!s.file.empty() && t.file == s.file && !t.function.empty() && !asked.query.frames.empty() && t.function == asked.query.frames.front().function);
+    same_title = same_title || (asked.query.title.size() > 12 && t.title == asked.query.title);
   }
+  for (const StoredTrace& t : traces)
+    if (&t != chosen && !asked.death.empty())
+      if (Agreement a = align(asked.death, t, true); a.coverage > death.coverage) death = std::move(a);
   out.score = 0.42 * best.coverage + 0.28 * best.mutual + (same_place ? 0.08 : 0) + (same_title ? 0.04 : 0) + (same_work ? 0.05 : 0);
+  // The same warning in another kernel, where its line is another; and what came of it.
+  if (same_function) out.score += 0.14 * asked.place_rarity;
+  if (same_function || same_place || best.coverage > 0.2) out.score += 0.06 * death.coverage;
   // This very log: all of its registers, and all frames of all its events.
   if (partial.values > 0) out.score += 0.10 * (1 - std::exp(-double(partial.values) / 4)) + 0.06 * std::min(1.0, double(partial.values) / double(std::max<size_t>(1, s.values.size())));
   out.score += 0.02 * partial.share + (exact ? 0.02 : 0);
   if (!best.sentence.empty()) out.agrees.push_back(best.sentence);
-  if (same_place) out.agrees.push_back("the same line: " + s.place);
-  if (same_work) out.agrees.push_back("the same work function: " + work);
-  if (same_title) out.agrees.push_back("the same title: " + title);
+  if (same_place) out.agrees.push_back("the same line: " + s.file + ":" + std::to_string(asked.query.line));
+  else if (same_function) out.agrees.push_back("the same function warned: " + asked.query.frames.front().function + " in " + s.file);
+  if (death.coverage > 0.3) out.agrees.push_back("died the same way, " + death.sentence);
+  if (same_work) out.agrees.push_back("the same work function: " + asked.query.workqueue_function);
+  if (same_title) out.agrees.push_back("the same title: " + asked.query.title);
   if (partial.values > 0) out.agrees.push_back(std::to_string(partial.values) + " equal addresses or register values");
 }
 
@@ -162,8 +187,14 @@ Result<std::vector<Similar>> Matcher::by_stack(size_t limit) {
   std::partial_sort(order.begin(), order.begin() + ptrdiff_t(kept), order.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   order.resize(kept);
   TRY(Statement find, database_->prepare("SELECT title, function, file, line, frames, workqueue FROM trace WHERE document = ?1"));
-  std::vector<std::string> every_frame;
-  for (const TraceFrame& f : query_->frames) every_frame.push_back(f.function);
+  Asked asked{*query_, signature_, {}, {}, 0};
+  for (const TraceFrame& f : query_->frames) asked.every_frame.push_back(f.function);
+  for (const TraceFrame& f : query_->others) {
+    if (begins_interrupt(f.function)) break;
+    if (weight_of_function(f.function) > 0 && asked.death.size() < 24 && (asked.death.empty() || asked.death.back() != name_through_time(plain_function(f.function)))) asked.death.emplace_back(name_through_time(plain_function(f.function)));
+  }
+  for (const MatchTerm& t : terms_)
+    if (!query_->frames.empty() && t.term->word == query_->frames.front().function) asked.place_rarity = t.rarity;
   std::vector<Similar> out;
   for (const auto& [score, id] : order) {
     TRY(std::optional<DocumentRow> row, rows_.by_id(id));
@@ -173,7 +204,7 @@ Result<std::vector<Similar>> Matcher::by_stack(size_t limit) {
     Similar hit;
     hit.head = row->head;
     hit.by_signature = true;
-    judge_traces(signature_, query_->title, query_->workqueue_function, every_frame, traces, partials[id], hit);
+    judge_traces(asked, traces, partials[id], hit);
     if (row->flags & kIsPatch) hit.score -= 0.02;  // a report before the patch that quotes it
     if (hit.score > 0.05) out.push_back(std::move(hit));
   }
@@ -212,6 +243,7 @@ Result<std::vector<Similar>> Matcher::by_words(size_t limit) {
     int count = 0;
     for (const MatchTerm& t : *words) {
       bool has = std::binary_search(t.postings->list.begin(), t.postings->list.end(), Posting{id, 0}, [](const Posting& a, const Posting& b) { return a.document < b.document; });
+      if (is_number_word(t.term->word)) continue;  // an address: told above as a value
       if (has && ++count <= 6) shared += (shared.empty() ? "" : ", ") + t.term->word;
     }
     if (!shared.empty()) hit.agrees.push_back("the words: " + shared + (count > 6 ? ", …" : ""));

@@ -352,4 +352,15 @@ bool is_log_line(std::string_view line) {
   return false;
 }
 
+bool may_be_same_crash(uint32_t kinds, uint32_t others) {
+  auto families = [](uint32_t k) {
+    uint32_t out = k & (kLeak | kDeadlock | kHang);
+    if (k & (kShift | kDivide)) out |= kShift;
+    if (k & (kUseAfterFree | kNullPointer | kOutOfBounds | kRefcount | kDoubleFree | kListCorruption | kUninitialized)) out |= kUseAfterFree;
+    return out;
+  };
+  uint32_t a = families(kinds), b = families(others);
+  return a == 0 || b == 0 || (a & b) != 0;
+}
+
 }  // namespace inquest::records

@@ -35,6 +35,10 @@ enum CrashKind : uint32_t {
   kDivide = 1u << 17,
 };
 
+// False when both kinds are known and one is of another family than the other: a leak, a lock order, a hang and a sum out of range are
+// different crashes even in the same function; all that goes wrong in memory is one family, for one mistake shows in many ways.
+bool may_be_same_crash(uint32_t kinds, uint32_t others);
+
 // The kinds that `text` speaks of.
 uint32_t crash_kinds(std::string_view text);
 std::string kinds_text(uint32_t kinds);  // "use-after-free, race"

@@ -140,8 +140,24 @@ std::string sentence_around(std::string_view prose, size_t at, size_t length) {
   return shorten(squeeze(prose.substr(start, end - start)), 240);
 }
 
+struct Footnote {
+  std::string sentence, clause;  // where "[2]" is used; the part of it that speaks of "[2]", if it speaks of others too
+};
+
+// The parts of a sentence, cut at commas and semicolons, that hold the mark.
+std::string clauses_with(std::string_view sentence, std::string_view mark) {
+  std::string out;
+  while (!sentence.empty()) {
+    size_t cut = sentence.find_first_of(",;");
+    std::string_view clause = sentence.substr(0, cut);
+    sentence = cut == std::string_view::npos ? std::string_view() : sentence.substr(cut + 1);
+    if (clause.find(mark) != std::string_view::npos) out += std::string(clause) + ", ";
+  }
+  return out;
+}
+
 // "[2] commit 2bbf…" at the start of a line is a footnote: what is said stands where "[2]" is used.
-std::string footnote_sentence(std::string_view prose, size_t at) {
+Footnote footnote_of(std::string_view prose, size_t at) {
   size_t line = at == 0 ? std::string_view::npos : prose.rfind('\n', at - 1);
   size_t begin = line == std::string_view::npos ? 0 : line + 1;
   if (begin > 3 && prose.substr(begin, 7) == "commit ") {  // the number on a line of its own above
@@ -154,7 +170,13 @@ std::string footnote_sentence(std::string_view prose, size_t at) {
   std::string_view mark = start.substr(0, close + 1);
   size_t use = prose.find(mark);
   size_t own = size_t(start.data() - prose.data());
-  return use >= own ? std::string() : sentence_around(prose, use, mark.size());
+  if (use >= own) return {};
+  Footnote note{sentence_around(prose, use, mark.size()), {}};
+  size_t others = 0;
+  for (size_t i = 0; i + 2 < note.sentence.size(); i++)
+    if (note.sentence[i] == '[' && is_digit(note.sentence[i + 1]) && note.sentence.compare(i, mark.size(), mark) != 0) others++;
+  note.clause = others > 0 ? clauses_with(note.sentence, mark) : note.sentence;
+  return note;
 }
 
 bool commit_word_before(std::string_view prose, size_t at) {
@@ -223,9 +245,9 @@ std::vector<Mention> read_mentions(std::string_view prose) {
       if (is_hash(hash) && !joined) {
         std::string title = title_behind(prose.substr(after));
         if (!title.empty() || hash.size() >= 12 || commit_word_before(prose, i)) {
-          std::string sentence = footnote_sentence(prose, i);
-          if (sentence.empty()) sentence = sentence_around(prose, i, hash.size());
-          Stance stance = stance_of(sentence);
+          Footnote note = footnote_of(prose, i);
+          std::string sentence = note.sentence.empty() ? sentence_around(prose, i, hash.size()) : std::move(note.sentence);
+          Stance stance = stance_of(note.clause.empty() ? sentence : note.clause);
           out.push_back({lower(hash), std::move(title), {}, stance, std::move(sentence)});
         }
       }

@@ -17,14 +17,6 @@ constexpr double kSoonSeconds = 2;     // an unlinked event this shortly before 
 
 using oops::EventKind;
 
-// Where softirqs and interrupts enter: below them lies whoever was interrupted.
-bool begins_interrupt(const std::string& function) {
-  for (const char* name : {"irq_exit", "__irq_exit_rcu", "irq_exit_rcu", "__do_softirq", "do_softirq", "handle_softirqs", "__handle_domain_irq", "handle_domain_irq", "generic_handle_domain_irq",
-                           "gic_handle_irq", "do_IRQ", "common_interrupt", "el1_irq", "el1h_64_irq", "el1h_64_irq_handler", "run_ksoftirqd", "rcu_cpu_kthread", "asm_common_interrupt"})
-    if (function == name) return true;
-  return function.starts_with("sysvec_") || function.starts_with("asm_sysvec_");
-}
-
 // Events a kernel survives. What opens an oops, a BUG or a panic is none of them.
 bool is_survived(const oops::Event& e) {
   switch (e.kind) {
@@ -126,7 +118,7 @@ std::vector<std::string> telling_stack(const scene::EventView& event) {
   bool sure = std::any_of(event.frames.begin(), event.frames.end(), [](const auto& f) { return f.reliable && !f.symbol.empty(); });
   for (const auto& frame : event.frames) {
     if (!frame.reliable && sure) continue;
-    if (begins_interrupt(frame.symbol)) break;
+    if (records::begins_interrupt(frame.symbol)) break;
     take(frame.symbol);
   }
   return out;
