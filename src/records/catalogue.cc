@@ -78,8 +78,10 @@ CrashGroup group_from(const std::string& key, const std::string& title, const st
   }
   g.releases.assign(releases.begin(), releases.end());
   for (const auto& [verdict, n] : by_count(verdicts)) g.verdicts.push_back(verdict);
-  // A log too short to prove anything is no vote against one that proves it.
-  std::stable_partition(g.verdicts.begin(), g.verdicts.end(), [](const std::string& v) { return v != "unknown"; });
+  // What one dump proves, ten short logs do not outvote.
+  std::map<std::string, double> surest;
+  for (const CrashRecord& m : members) surest[m.verdict] = std::max(surest[m.verdict], m.verdict == "unknown" ? -1 : m.confidence);
+  std::stable_sort(g.verdicts.begin(), g.verdicts.end(), [&](const std::string& x, const std::string& y) { return surest[x] > surest[y]; });
   if (auto named = by_count(fixes); !named.empty()) g.fix = named.front().first;
   g.panics = by_count(panics);
   for (const CrashRecord& m : members) {

@@ -46,8 +46,8 @@ struct CrashGroup {
   uint64_t count = 0;
   int64_t first_time = 0, last_time = 0;  // 0 if no member's time is known
   std::vector<std::string> releases;      // distinct, sorted
-  std::vector<std::string> verdicts;      // distinct, commonest first
-  double confidence = 0;                  // the best among the members of the commonest verdict
+  std::vector<std::string> verdicts;      // distinct, the surest first
+  double confidence = 0;                  // of the first verdict, where it is surest
   std::vector<std::pair<std::string, uint64_t>> panics;  // what its members died of, the commonest first
   std::string fix, fix_title;             // the commonest
   std::string note;                       // a ticket, a remark

@@ -16,14 +16,18 @@ std::string first_line_of(const std::string& path) {
   return line;
 }
 
-// Field 22 of /proc/PID/stat: when it was started, in clock ticks since boot. Empty if there is no such process.
+// Field 22 of /proc/PID/stat: when it was started, in clock ticks since boot. Empty if there is no such process, or one that has ended and
+// that nobody has waited for (state Z): a container's first process may never do.
 std::string start_of(const std::string& pid) {
   std::string stat = first_line_of("/proc/" + pid + "/stat");
   size_t behind = stat.rfind(')');
   if (behind == std::string::npos) return {};
   std::string_view rest = std::string_view(stat).substr(behind + 1);
   std::string_view token;
-  for (int i = 0; i < 20; i++) token = cut_token(rest);
+  for (int i = 0; i < 20; i++) {
+    token = cut_token(rest);
+    if (i == 0 && (token == "Z" || token == "X")) return {};
+  }
   return std::string(token);
 }
 

@@ -27,7 +27,7 @@ struct Inputs {
 // `keep_out`: files that are no inputs wherever they lie (the catalogue itself).
 Inputs find_inputs(const std::vector<std::string>& given, const std::vector<std::string>& keep_out);
 
-// "sha-like" 32 hex digits; kIo if the file cannot be read.
+// 32 hex digits; kIo if the file cannot be read.
 Result<std::string> id_of(const Input& input, bool is_dump);
 
 }  // namespace inquest::triage

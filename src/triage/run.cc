@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <new>
+#include <numeric>
 
 #include "base/worker_pool.h"
 #include "records/text.h"
@@ -25,6 +26,9 @@ namespace inquest::triage {
 namespace {
 
 constexpr unsigned kMostJobs = 4;
+constexpr double kWorthNaming = 0.1;  // confidence of a candidate fix from which a table names it
+
+constexpr useconds_t kSecondLookMicroseconds = 200'000;
 
 // What a worker tells about an input; in memory shared by all processes of the run.
 struct Slot {
@@ -54,11 +58,12 @@ class Worker {
   Worker(const Request& request, const Inputs& inputs, Shared& shared, Slot* slots, records::Catalogue catalogue)
       : request_(request), inputs_(inputs), shared_(shared), slots_(slots), catalogue_(std::move(catalogue)), owner_(records::Catalogue::this_process()) {}
 
-  // Inputs as they come, until there are no more.
-  void work(unsigned number) {
+  // The inputs of `order` as they come, until there are no more.
+  void work(const std::vector<size_t>& order, unsigned number) {
     while (true) {
-      uint64_t i = shared_.next.fetch_add(1);
-      if (i >= inputs_.list.size()) return;
+      uint64_t at = shared_.next.fetch_add(1);
+      if (at >= order.size()) return;
+      size_t i = order[at];
       shared_.current[number] = int64_t(i);
       Slot& slot = slots_[i];
       try {
@@ -134,7 +139,8 @@ class Worker {
     if (fix == fixes_.end()) {
       examination.look_for_fix(report);
       std::pair<std::string, std::string> best;
-      if (!report.fixes.empty()) best = {report.fixes.front().commit.empty() ? report.fixes.front().message_id : report.fixes.front().commit, report.fixes.front().title};
+      for (const auto& f : report.fixes)
+        if (best.first.empty() && f.score >= kWorthNaming && f.status != "present") best = {f.commit.empty() ? f.message_id : f.commit, f.title};
       fix = fixes_.emplace(r.group, best).first;
     }
     r.fix = fix->second.first;
@@ -159,8 +165,10 @@ class Crew {
  public:
   Crew(const Request& request, const Inputs& inputs, Shared& shared, Slot* slots) : request_(request), inputs_(inputs), shared_(shared), slots_(slots) {}
 
-  void run(unsigned jobs) {
-    for (unsigned n = 0; n < jobs; n++) start(n);
+  void run(std::vector<size_t> order, unsigned jobs) {
+    order_ = std::move(order);
+    shared_.next = 0;
+    for (unsigned n = 0; n < jobs && n < order_.size(); n++) start(n);
     while (!running_.empty()) {
       int status = 0;
       pid_t ended = waitpid(-1, &status, WNOHANG);
@@ -187,7 +195,7 @@ class Crew {
     }
     {
       Worker worker(request_, inputs_, shared_, slots_, std::move(*catalogue));
-      worker.work(number);
+      worker.work(order_, number);
     }
     std::fflush(nullptr);
     _exit(0);
@@ -208,13 +216,14 @@ class Crew {
     // Killed from outside, the claim stays: the next run takes it over.
     if (own_fault && slot.id[0])
       if (auto catalogue = records::Catalogue::open(request_.catalogue); catalogue.ok()) (void)catalogue->fail(slot.id, why).ok();
-    if (shared_.next < inputs_.list.size() && (own_fault || signal == SIGKILL)) start(number);
+    if (shared_.next < order_.size() && (own_fault || signal == SIGKILL)) start(number);
   }
 
   const Request& request_;
   const Inputs& inputs_;
   Shared& shared_;
   Slot* slots_;
+  std::vector<size_t> order_;
   std::map<pid_t, unsigned> running_;
 };
 
@@ -267,7 +276,16 @@ Result<Outcomes> run_triage(const Request& request) {
   if (!shared || !slots) return Error(ErrorCode::kLimit, "no memory for the list of inputs");
   if (!inputs.list.empty()) {
     unsigned jobs = request.jobs ? std::min(request.jobs, kMostJobs) : std::min(worker_count(), kMostJobs);
-    Crew(request, inputs, *shared, slots).run(unsigned(std::min<size_t>(jobs, inputs.list.size())));
+    Crew crew(request, inputs, *shared, slots);
+    std::vector<size_t> order(inputs.list.size()), busy;
+    std::iota(order.begin(), order.end(), size_t(0));
+    crew.run(order, jobs);
+    // Who held those may be done by now, or just have been killed.
+    for (size_t i : order)
+      if (Outcome(int(slots[i].outcome)) == Outcome::kBusy) busy.push_back(i);
+    shared->done.fetch_sub(busy.size());
+    if (!busy.empty()) usleep(kSecondLookMicroseconds);
+    crew.run(busy, jobs);
   }
   for (size_t i = 0; i < inputs.list.size(); i++)
     out.inputs.push_back({inputs.list[i].paths.front(), Outcome(int(slots[i].outcome)), slots[i].group, slots[i].why});

@@ -16,7 +16,8 @@ namespace {
 
 using records::CrashGroup;
 
-constexpr double kProven = 0.3;  // a verdict of this confidence may speak for others
+constexpr double kProven = 0.3;   // a verdict of this confidence may speak for others …
+constexpr double kClearly = 0.1;  // … that are less sure of their own by this
 
 struct Row {
   const CrashGroup* group = nullptr;
@@ -183,14 +184,14 @@ void write_group(Json& j, const Row& row) {
 }  // namespace
 
 Suggested suggested_verdict(const CrashGroup& group, const std::vector<CrashGroup>& all) {
-  auto proven = [](const CrashGroup& g) { return !g.verdicts.empty() && g.verdicts.front() != "unknown" && g.confidence >= kProven; };
-  if (proven(group)) return {};
+  double own = group.verdicts.empty() || group.verdicts.front() == "unknown" ? 0 : group.confidence;
+  auto surer = [&](const CrashGroup& g) { return !g.verdicts.empty() && g.verdicts.front() != "unknown" && g.confidence >= std::max(kProven, own + kClearly); };
   // A death without a function is like any other.
   std::string panic = group.panics.empty() || group.panics.front().first.find(" in ") == std::string::npos ? "" : group.panics.front().first;
   for (bool by_cause : {true, false}) {
     std::map<std::string, std::vector<std::string>> keys;  // by verdict
     for (const auto& other : all) {
-      if (other.key == group.key || !proven(other)) continue;
+      if (other.key == group.key || !surer(other)) continue;
       bool same = by_cause ? !group.cause.empty() && other.cause == group.cause
                            : !panic.empty() && std::any_of(other.panics.begin(), other.panics.end(), [&](const auto& p) { return p.first == panic; });
       if (same) keys[other.verdicts.front()].push_back(other.key);
@@ -198,6 +199,7 @@ Suggested suggested_verdict(const CrashGroup& group, const std::vector<CrashGrou
     if (keys.empty()) continue;
     if (keys.size() > 1) return {};  // alike, of different causes: it tells nothing
     const auto& [verdict, groups] = *keys.begin();
+    if (own > 0 && group.verdicts.front() == verdict) return {};
     return {verdict, fmt::format("likely {}: not proven by these crashes, but {} of {}", verdict, by_cause ? "their first event was at the same place as that" : "they died exactly as those", list(groups, 3))};
   }
   return {};
