@@ -64,6 +64,7 @@ SETS = {
         ("null_member", "aarch64", ("elf",)),
         ("bug_on", "x86_64", ("kdump-lzo31",)),
         ("healthy", "x86_64", ("elf",)),
+        ("nfsd_before", "x86_64", ("kdump-zlib",)),
     ],
     "casebook": (lambda case: case.arches, CASEBOOK_FORM),
     "casebook-filtered": (lambda case: case.arches, "filtered31"),
