@@ -45,7 +45,7 @@ struct toll_road {
 	struct toll_lane lanes[LANES];
 	struct toll_owner owner;
 	struct completion closed;
-	struct toll_ticket *tickets[6];
+	struct toll_ticket *tickets[64];
 };
 
 static struct toll_road *road;
