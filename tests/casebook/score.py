@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -44,12 +43,6 @@ def judge(truth, verdict):
     def named(key, holds):
         return any(holds(name) for name in want[key]) if want.get(key) else None
 
-    def tells_task():
-        if not who.get('task'):
-            return None
-        words = [guilty['task']] if guilty.get('task') else re.findall(r'[\w/:.-]+', verdict.get('summary') or '')
-        return any(name in words for name in who['task'])
-
     return {
         'cause': verdict['cause'] in (truth.get('accepted') or [truth['cause']]),
         'object': named('type', lambda name: name in map(bare, types)),
@@ -58,7 +51,7 @@ def judge(truth, verdict):
         'function': bare(guilty.get('function')) in who['functions'] if who.get('functions') else None,
         'module': (guilty.get('module') or '').strip('[]') == who['module'] if who.get('module') else None,
         'line': place in truth['guilty_lines'] if truth.get('guilty_lines') else None,
-        'task': tells_task(),
+        'task': guilty.get('task') in who['task'] if who.get('task') else None,
     }
 
 

@@ -39,6 +39,18 @@ class JudgeTest(unittest.TestCase):
         marks = judge({'cause': 'deliberate', 'accepted': [], 'object': {}, 'guilty': {}, 'guilty_lines': []}, with_parts(cause='deliberate'))
         self.assertEqual({name for name, mark in marks.items() if mark is not None}, {'cause'})
 
+    def test_a_task_is_named_not_mentioned(self):
+        truth = {'cause': 'out-of-memory', 'guilty': {'task': ['awk']}}
+        mentioned = {'cause': 'unknown', 'summary': 'dd invoked the oom-killer, awk ran too', 'guilty': {}}
+        self.assertIs(judge(truth, mentioned)['task'], False)
+        self.assertIs(judge(truth, {**mentioned, 'guilty': {'task': 'dd'}})['task'], False)
+        self.assertIs(judge(truth, {**mentioned, 'guilty': {'task': 'awk'}})['task'], True)
+
+    def test_a_cache_is_compared_by_name(self):
+        truth = {**TRUTH, 'object': {'cache': ['crate_cache']}}
+        self.assertIs(judge(truth, with_parts(object={'cache': 'crate_cache'}))['cache'], True)
+        self.assertIs(judge(truth, with_parts(object={'cache': 'kmalloc-64'}))['cache'], False)
+
     def test_an_empty_verdict_is_wrong_everywhere(self):
         marks = judge(TRUTH, {'cause': 'unknown', 'confidence': 0, 'object': None, 'guilty': None})
         self.assertNotIn(True, marks.values())
