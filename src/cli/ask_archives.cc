@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "cli/archives.h"
 #include "inquiry/kernel_facts.h"
@@ -16,6 +18,7 @@ namespace inquest::cli {
 namespace {
 
 constexpr size_t kAsked = 10;                    // of each kind; renderings may show fewer
+constexpr size_t kLookedFor = 40;                // candidate fixes whose marks are looked for in the kernel
 constexpr size_t kMostText = 1 << 20;            // words of a log beyond this tell nothing more
 
 std::string day(int64_t seconds) { return seconds > 0 && seconds < 253402300799 ? records::date_text(seconds) : ""; }
@@ -97,19 +100,62 @@ records::Query dated(records::Query query, const records::Archive& archive) {
 }
 
 // The marks of the patch looked for in the dead kernel; of a patch's versions the first whose diff can be read.
-void look_in_kernel(const records::Archive& archive, const records::Fix& found, inquiry::ProgramFacts& facts, report::Fix& fix) {
-  auto marks = archive.marks(found.head.id);
-  for (size_t i = 0; (!marks.ok() || marks->empty()) && i < found.versions.size() && i < 4; i++) marks = archive.marks(found.versions[i]);
-  if (!marks.ok()) return;
-  records::PatchPresence presence = records::presence_of(*marks, facts);
+records::PatchPresence look_in_kernel(const records::Archive& archive, const records::Fix& fix, inquiry::ProgramFacts& facts) {
+  auto marks = archive.marks(fix.head.id);
+  for (size_t i = 0; (!marks.ok() || marks->empty()) && i < fix.versions.size() && i < 4; i++) marks = archive.marks(fix.versions[i]);
+  if (marks.ok()) return records::presence_of(*marks, facts);
+  records::PatchPresence unknown;
+  unknown.reason = "its patch cannot be read from the archive";
+  return unknown;
+}
+
+void tell_presence(const records::PatchPresence& presence, report::Fix& fix) {
   fix.status = records::name_of(presence.status);
   fix.status_reason = presence.reason;
   bool in = presence.status == records::PatchStatus::kPresent;
   for (bool agreeing : {true, false})  // what carries the status first
     for (const auto& finding : presence.findings)
       if (finding.patched && (*finding.patched == in) == agreeing && fix.marks.size() < 6) fix.marks.push_back(finding.sentence);
-  if (presence.status == records::PatchStatus::kPresent) fix.con.push_back("is in this kernel already: " + presence.reason);
+  if (in) fix.con.push_back("is in this kernel already: " + presence.reason);
   if (presence.status == records::PatchStatus::kMissing) fix.pro.push_back("is not in this kernel: " + presence.reason);
+}
+
+report::Fix plain(const records::Fix& f) {
+  report::Fix fix;
+  fix.commit = f.commit;
+  fix.message_id = f.head.is_commit ? "" : f.head.name;
+  fix.title = f.head.subject;
+  fix.date = day(f.head.date);
+  fix.first_tag = f.first_tag;
+  fix.backports = f.backports;
+  fix.score = f.confidence;
+  fix.pro = f.reasons_for;
+  fix.con = f.reasons_against;
+  for (const auto& name : f.version_names)
+    if (name.find('@') != std::string::npos && name != fix.message_id) fix.other_versions.push_back(name);
+  fix.status_reason = "a log holds no code to look at";
+  return fix;
+}
+
+// More candidates than are told are looked for in the kernel: the old ones among them that it lacks rise.
+Result<std::vector<report::Fix>> fixes_of(const records::Archive& archive, const records::Query& query, inquiry::ProgramFacts* facts) {
+  TRY(std::vector<records::Fix> found, archive.candidate_fixes(query, facts ? kLookedFor : kAsked));
+  std::map<int64_t, records::PatchPresence> presence;  // by document
+  if (facts) {
+    for (auto& f : found) {
+      auto& there = presence[f.head.id] = look_in_kernel(archive, f, *facts);
+      records::settle_age(f, there.status);
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    records::give_confidence(found, 0);
+    if (found.size() > kAsked) found.resize(kAsked);
+  }
+  std::vector<report::Fix> out;
+  for (const auto& f : found) {
+    out.push_back(plain(f));
+    if (facts) tell_presence(presence[f.head.id], out.back());
+  }
+  return out;
 }
 
 void ask_archive(const std::string& folder, const records::Query& asked, inquiry::ProgramFacts* facts, report::Report& report) {
@@ -117,28 +163,12 @@ void ask_archive(const std::string& folder, const records::Query& asked, inquiry
   if (!archive.ok()) return report.unread.push_back({"an archive could not be opened", archive.error().message()});
   records::Query query = dated(asked, *archive);
   auto similar = archive->similar(query, kAsked);
-  auto fixes = archive->candidate_fixes(query, kAsked);
   if (!similar.ok()) report.unread.push_back({"an archive could not be searched", similar.error().message()});
   else
     for (const auto& s : *similar) report.similar.push_back({s.head.is_commit ? "git" : "mail", s.head.name, s.head.subject, day(s.head.date), s.score, s.agrees});
+  auto fixes = fixes_of(*archive, query, facts);
   if (!fixes.ok()) return report.unread.push_back({"an archive could not be searched for fixes", fixes.error().message()});
-  for (const auto& f : *fixes) {
-    report::Fix fix;
-    fix.commit = f.commit;
-    fix.message_id = f.head.is_commit ? "" : f.head.name;
-    fix.title = f.head.subject;
-    fix.date = day(f.head.date);
-    fix.first_tag = f.first_tag;
-    fix.backports = f.backports;
-    fix.score = f.confidence;
-    fix.pro = f.reasons_for;
-    fix.con = f.reasons_against;
-    for (const auto& name : f.version_names)
-      if (name.find('@') != std::string::npos && name != fix.message_id) fix.other_versions.push_back(name);
-    if (facts) look_in_kernel(*archive, f, *facts, fix);
-    else fix.status_reason = "a log holds no code to look at";
-    report.fixes.push_back(std::move(fix));
-  }
+  for (auto& f : *fixes) report.fixes.push_back(std::move(f));
 }
 
 void ask_catalogue(const std::string& address, report::Report& report) {

@@ -44,7 +44,7 @@ class KernelFacts {
   virtual std::optional<bool> has_parameter(std::string_view function, std::string_view parameter) = 0;
 };
 
-enum class PatchStatus { kUnknown, kPresent, kMissing };
+enum class PatchStatus : int { kUnknown, kPresent, kMissing };
 const char* name_of(PatchStatus status);
 
 struct MarkFinding {

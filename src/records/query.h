@@ -27,7 +27,7 @@ struct Query {
   std::string exclude_thread;      // Message-ID: its whole thread is left out of every answer
   bool keep_its_patches = false;   // … but patches posted in it may still be candidates, judged by themselves
   bool use_report_links = true;    // false: Link:, Closes: and Reported-by: trailers are not looked at
-  bool marks_will_tell = false;    // the dead kernel can be looked at: whether it has a patch is not left to dates alone
+  bool marks_will_tell = false;    // the dead kernel can be looked at: the asker calls settle_age() on each fix, then sorts again
   bool use_quoted_traces = true;   // false: traces inside patch mails are not looked at
 };
 
@@ -89,11 +89,18 @@ struct Fix {
   std::vector<std::string> backports; // stable commits that carry it, with their first tag if known: "v5.4.86 0123456789ab"
   double score = 0;                   // any range; only the order and the gap to the next say something
   double confidence = 0;              // 0..1, cautious
+  double age = 0;                     // what its age will cost it: see settle_age()
   std::vector<ScorePart> parts;       // what the score is made of; all features, in a fixed order
   std::vector<std::string> reasons_for, reasons_against;
   std::vector<int64_t> versions;      // ids of all documents that carry this patch
   std::vector<std::string> version_names;  // their names
   std::vector<Opinion> opinions;
 };
+
+// After its marks were looked for: an old patch loses by its age, unless it is missing in this kernel.
+enum class PatchStatus : int;
+void settle_age(Fix& fix, PatchStatus status);
+// Of fixes in their order; `next_score`: of the first that is left out of the list.
+void give_confidence(std::vector<Fix>& fixes, double next_score);
 
 }  // namespace inquest::records

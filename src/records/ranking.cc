@@ -42,14 +42,25 @@ Result<std::vector<Fix>> Ranking::run(size_t limit) {
   std::vector<Fix> out;
   for (size_t i = 0; i < all.size() && i < limit; i++) {
     TRY(Fix fix, describe(all[i]));
-    double next = i + 1 < all.size() ? all[i + 1][0]->score : 0;
-    // How sure: what the evidence is worth by itself, and how far ahead of the next it lies.
-    double worth = 1 / (1 + std::exp(-(fix.score - 4.2)));
-    double lead = i == 0 ? std::clamp((fix.score - next) / 2, 0.0, 1.0) : 0;
-    fix.confidence = std::clamp(worth * (0.35 + 0.45 * lead), 0.02, 0.85);
     out.push_back(std::move(fix));
   }
+  give_confidence(out, all.size() > out.size() ? all[out.size()][0]->score : 0);
   return out;
+}
+
+// How sure: what the evidence is worth by itself, and how far ahead of the next it lies.
+void give_confidence(std::vector<Fix>& fixes, double next_score) {
+  for (size_t i = 0; i < fixes.size(); i++) {
+    double next = i + 1 < fixes.size() ? fixes[i + 1].score : next_score;
+    double worth = 1 / (1 + std::exp(-(fixes[i].score - 4.2)));
+    double lead = i == 0 ? std::clamp((fixes[i].score - next) / 2, 0.0, 1.0) : 0;
+    fixes[i].confidence = std::clamp(worth * (0.35 + 0.45 * lead), 0.02, 0.85);
+  }
+}
+
+void settle_age(Fix& fix, PatchStatus status) {
+  if (status != PatchStatus::kMissing) fix.score -= fix.age;
+  fix.age = 0;
 }
 
 Result<std::vector<Fix>> Archive::candidate_fixes(const Query& query, size_t limit, const Weights& weights) const {

@@ -53,6 +53,7 @@ struct Said {
 struct Candidate {
   Lead lead;
   double score = 0;
+  double age = 0;  // what its age will cost, unless it turns out to be missing; 0 where the score has it already
   std::array<double, kFeatureCount> x{};
   DocumentRow row;
   Said said;
@@ -88,7 +89,7 @@ class Ranking {
   double promise_of(const Lead& lead) const;
   double traced_share(const Lead& lead) const;
   void date_features(Candidate& c) const;
-  void forgive_age(Candidate& c) const;
+  void hold_age(Candidate& c) const;
   void kind_features(Candidate& c) const;
   void manner_features(Candidate& c) const;
   std::vector<std::vector<const Candidate*>> groups() const;

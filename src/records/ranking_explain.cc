@@ -79,6 +79,7 @@ Result<Fix> Ranking::describe(const std::vector<const Candidate*>& group) const 
   Fix fix;
   const Candidate& best = *group[0];
   fix.score = best.score;
+  fix.age = best.age;
   for (int i = 0; i < kFeatureCount; i++) fix.parts.push_back({feature_row(i).name, best.x[size_t(i)], feature_row(i).worth});
   const DocumentRow* head = nullptr;
   std::vector<int64_t> ids;
@@ -112,6 +113,9 @@ Result<Fix> Ranking::describe(const std::vector<const Candidate*>& group) const 
       bool known = std::any_of(fix.opinions.begin(), fix.opinions.end(), [&](const Opinion& other) { return other.sentence == o.sentence; });
       if (!known && fix.opinions.size() < 6) fix.opinions.push_back(o);
     }
+  }
+  if (fix.commit.empty() && best.row.title != 0) {
+    TRY(fix.commit, m_.rows().hash_of_title(best.row.title, m_.query().keep_its_patches ? 0 : m_.excluded_thread()));
   }
   if (best.x[kUnseen] > 0) {
     fix.commit = best.row.head.name;

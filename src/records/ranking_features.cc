@@ -153,11 +153,16 @@ void Ranking::date_features(Candidate& c) const {
   }
 }
 
-// Who is called a fix where the same crash is talked about need not be newer than the kernel: whether it is in, its marks tell better than its date.
-void Ranking::forgive_age(Candidate& c) const {
+// Where the kernel can be looked at, what a patch's age speaks against it is kept apart until its marks were looked for: a patch that is
+// missing is missing however old. And who is called a fix where the same crash is talked about is worth looking for.
+void Ranking::hold_age(Candidate& c) const {
   constexpr double kEnough = 0.25;  // of trust in a thread that calls it a fix
   double held = std::clamp(1 - double(c.lead.called_fix) / kEnough, 0.0, 1.0);
   c.x[kInSeriesAlready] *= held;
+  for (Feature f : {kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) {
+    c.age -= c.x[f] * kRows[f].worth * w_.date;
+    c.x[f] = 0;
+  }
 }
 
 void Ranking::kind_features(Candidate& c) const {
@@ -194,7 +199,7 @@ void Ranking::score(Candidate& c) const {
   c.x[kLinkedReport] = c.lead.links;
   kind_features(c);
   date_features(c);
-  if (m_.query().marks_will_tell) forgive_age(c);
+  if (m_.query().marks_will_tell) hold_age(c);
   manner_features(c);
   c.score = total(c);
 }

@@ -15,7 +15,24 @@ Result<Rows> Rows::open(Database& database) {
   TRY(r.of_upstream_, database.prepare("SELECT id FROM document WHERE upstream >= ?1 AND upstream < ?2 AND upstream IS NOT NULL LIMIT ?3"));
   TRY(r.of_commit_, database.prepare("SELECT id FROM document WHERE source = 1 AND name >= ?1 AND name < ?2 LIMIT ?3"));
   TRY(r.of_node_, database.prepare("SELECT n.document, coalesce(d.thread, n.thread) FROM node n LEFT JOIN document d ON d.id = n.document WHERE n.hash = ?1"));
+  TRY(r.hashes_, database.prepare("SELECT m.hash FROM mention m JOIN document d ON d.id = m.document WHERE m.title = ?1 AND m.title != 0 AND m.hash != '' AND d.thread != ?2 "
+                                  "ORDER BY length(m.hash) DESC LIMIT 50"));
   return r;
+}
+
+Result<std::string> Rows::hash_of_title(int64_t title, int64_t but_thread) {
+  hashes_.bind(1, title).bind(2, but_thread);
+  std::string longest;
+  bool agree = true;
+  while (true) {
+    TRY(bool more, hashes_.step());
+    if (!more) break;
+    std::string hash = hashes_.text(0);
+    if (longest.empty()) longest = hash;
+    agree = agree && longest.starts_with(hash);
+  }
+  hashes_.reset();
+  return agree && longest.size() >= 10 ? longest : std::string();
 }
 
 Result<std::vector<int64_t>> Rows::ids(Statement& statement) {

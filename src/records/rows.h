@@ -28,6 +28,8 @@ class Rows {
   Result<std::vector<int64_t>> of_title(int64_t title, size_t limit);
   // Documents that are the commit, or name it as their upstream commit; `hash` may be a prefix of 7 digits or more.
   Result<std::vector<int64_t>> of_hash(const std::string& hash, size_t limit);
+  // The commit hash that mails give together with this title, the longest; empty if none, or if they disagree.
+  Result<std::string> hash_of_title(int64_t title, int64_t but_thread);
   // The document of that name's hash (stable_hash), 0 if it is not here.
   Result<int64_t> of_name_hash(int64_t hash);
   // The thread a Message-ID belongs to, whether or not the message itself is here; 0 if unknown.
@@ -36,7 +38,7 @@ class Rows {
  private:
   Rows() = default;
   Result<std::vector<int64_t>> ids(Statement& statement);
-  Statement by_id_, of_thread_, of_title_, of_upstream_, of_commit_, of_node_;
+  Statement by_id_, of_thread_, of_title_, of_upstream_, of_commit_, of_node_, hashes_;
 };
 
 }  // namespace inquest::records
