@@ -137,6 +137,19 @@ State ValueFlow::before(size_t instruction) const {
   return state;
 }
 
+// Of two variables of one scope in one register (a member at offset 0 and, by container_of(), its struct) the one that points at more.
+static bool names_more(const std::vector<NamedRegister>& all, const NamedRegister& n) {
+  auto pointed_size = [](const NamedRegister& named) {
+    const Type* to = TypeRef{named.type, 0}.pointed_aggregate();
+    return to ? to->size().value_or(0) : 0;
+  };
+  uint64_t own = pointed_size(n);
+  if (!own) return false;
+  for (const NamedRegister& other : all)
+    if (&other != &n && other.reg == n.reg && other.offset == n.offset && other.depth == n.depth && pointed_size(other) > own) return true;
+  return false;
+}
+
 // DWARF's word on a register is taken over the walk's, which becomes the variable's origin. Inner scopes come first, and the first
 // name stays; an inlined callee's parameter that only renames the same value keeps the caller's variable as origin.
 void ValueFlow::name_registers(State& state, size_t instruction) const {
@@ -145,6 +158,7 @@ void ValueFlow::name_registers(State& state, size_t instruction) const {
     if (n.reg >= arch::kRegisterCount || done[n.reg] || n.reg == code_->program().arch().sp) continue;
     bool pointer_like = n.type->is_pointer();
     if (n.offset != 0 && !pointer_like) continue;
+    if (names_more(code_->named_at(instruction), n)) continue;
     done[n.reg] = true;
     const ExpressionRef before = state.registers[n.reg];
     ExpressionRef had = offset_of(before, n.offset, VirtualAddress());

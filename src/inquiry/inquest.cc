@@ -55,6 +55,8 @@ Inquiry inquire(const scene::CrashScene& scene) {
   if (inquiry.seen.suspect) inquiry.seen.freed = freed_object(scene, *inquiry.seen.suspect);
   for (const Examiner& examiner : examiners())
     for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
+  for (Verdict& v : inquiry.verdicts)
+    if (!v.object.type.empty() && v.object.member.find('.') != std::string::npos) v.object.types = scene.types_along(v.object.type, v.object.member);
   weigh(inquiry.verdicts);
   // "Unknown" is a verdict of its own only when nobody had a better one.
   if (inquiry.verdicts.size() > 1)

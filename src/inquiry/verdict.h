@@ -27,6 +27,7 @@ struct Alternative {
 struct ObjectRef {
   std::string type, address, member, cache;
   std::vector<std::string> members;                          // every union arm at the place
+  std::vector<std::string> types;                            // the structs on the way to `member`, outermost first: "struct lane", "struct window"
 };
 
 struct Guilty {

@@ -227,6 +227,12 @@ struct CheckView {                     // a test of the same memory before it wa
   std::vector<SourceRef> source;
 };
 
+struct CacheUse {                      // what a slab cache holds
+  std::string cache;
+  uint64_t object_size = 0, objects = 0, slabs = 0, bytes = 0;  // objects: room for, used or free
+  std::optional<bool> reclaimable;
+};
+
 struct StoreSite {                     // code that stores to a member
   std::string function;
   uint64_t pc = 0;
@@ -260,6 +266,12 @@ class CrashScene {
   virtual bool is_text(uint64_t) const { return false; }
   virtual std::optional<uint64_t> size_of(const std::string&) const { return std::nullopt; }
   virtual std::vector<MemberView> members_at(const std::string&, uint64_t) const { return {}; }
+  // The structs that a dotted member path leads through, the type itself first.
+  virtual std::vector<std::string> types_along(const std::string& type, const std::string&) const { return {type}; }
+  // Code of the modules that know `type` which frees one: calls of kfree(), kmem_cache_free() and the like.
+  virtual std::vector<StoreSite> freers_of(const std::string&) const { return {}; }
+  // The slab caches that hold most memory, largest first.
+  virtual std::vector<CacheUse> largest_caches(size_t) const { return {}; }
   virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }
   // Back from a register at an event, through the function and its callers: step 0 is the register's own value.
   virtual std::vector<OriginView> origin_of(const std::string&, const std::string&) const { return {}; }

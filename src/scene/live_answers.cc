@@ -159,6 +159,19 @@ std::vector<MemberView> LiveScene::members_at(const std::string& spelling, uint6
   return views;
 }
 
+std::vector<std::string> LiveScene::types_along(const std::string& spelling, const std::string& path) const {
+  std::vector<std::string> types = {spelling};
+  const auto* type = kernel_->program().parse_type(spelling);
+  for (size_t dot = path.find('.'); type && dot != std::string::npos; dot = path.find('.', dot + 1)) {
+    auto found = debuginfo::find_member(type->stripped(), path.substr(0, dot));
+    if (!found) break;
+    const auto* inner = found->member.type->stripped();
+    while (inner && inner->kind() == debuginfo::TypeKind::kArray && inner->target()) inner = inner->target()->stripped();
+    if (inner && inner->is_aggregate()) types.push_back(debuginfo::spell(inner));
+  }
+  return types;
+}
+
 std::optional<CallView> LiveScene::call_before(uint64_t return_address) const {
   auto flow = flow_at(return_address - 1);
   if (!flow) return std::nullopt;

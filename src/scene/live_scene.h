@@ -27,6 +27,9 @@ class LiveScene : public CrashScene {
   bool is_text(uint64_t address) const override;
   std::optional<uint64_t> size_of(const std::string& type) const override;
   std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
+  std::vector<std::string> types_along(const std::string& type, const std::string& path) const override;
+  std::vector<StoreSite> freers_of(const std::string& type) const override;
+  std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
   std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
   std::vector<OriginView> origin_of_target(uint64_t return_address) const override;

@@ -17,7 +17,7 @@ struct Candidate {
 bool fits(const scene::CrashScene& scene, const Suspect& s, const scene::Identity& id) {
   if (id.kind != scene::Identity::Kind::kSlab || !id.free || *id.free) return false;
   auto size = s.object.empty() ? std::nullopt : scene.size_of(s.object);
-  if (!size) return id.offset == 0 && !s.text.empty();
+  if (!size) return id.offset == 0;
   std::string own = scene.type_of_cache(id.cache, id.object_size);
   if (!own.empty() && own == s.object) return true;
   return id.offset == 0 && *size <= id.object_size && *size * 2 + 32 > id.object_size;
@@ -44,7 +44,7 @@ Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Doss
   bool typed = !s.object.empty() && scene.type_of_cache(c.identity.cache, c.identity.object_size) == s.object;
   Verdict v;
   v.cause = "bit-flip";
-  v.confidence = typed && c.identity.offset == 0 ? 0.9 : 0.8;
+  v.confidence = typed && c.identity.offset == 0 ? 0.9 : s.object.empty() ? 0.75 : 0.8;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -53,6 +53,7 @@ Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Doss
                       "kmem " + bare_hex(c.value), {{"bit", fmt::format("{}", c.bit)}, {"right", hex(c.value)}, {"cache", c.identity.cache}}));
   v.guilty = guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
+  if (v.object.type.empty()) v.object.type = scene.type_of_cache(c.identity.cache, c.identity.object_size);
   v.summary = fmt::format("{} holds {}, one bit (bit {}) away from {}, a living object of slab {}: a flipped bit in memory, or a stray write of one bit.", pointer_words(s), hex(s.value), c.bit,
                           hex(c.value), c.identity.cache);
   v.alternatives.push_back({"wild-pointer", "a stray value would not be one bit away from just the kind of object that belongs there"});

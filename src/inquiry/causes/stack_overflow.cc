@@ -79,7 +79,7 @@ Verdicts stack_overflow(const scene::CrashScene& scene, const Observations& seen
   v.confidence = 0.7;
   cite(v, add_event(dossier, *event));
   auto frames = frames_behind(scene, *event);
-  if (frames.size() < event->frames.size()) frames = event->frames;
+  if (frames.empty()) frames = event->frames;
   v.guilty = guilty_of(frames);
   v.summary = fmt::format("A kernel stack ran over its end{}.", v.guilty.function.empty() ? "" : " in " + v.guilty.function);
   if (Cycle cycle = find_cycle(frames); cycle.rounds) by_recursion(v, dossier, frames, cycle);

@@ -22,6 +22,7 @@ double confidence_of(const Suspect& s) {
     case Shape::kUnsetPoison: return 0.85;
     case Shape::kAscii: return s.origin.empty() ? 0.6 : 0.7;
     case Shape::kNonCanonical: return 0.6;
+    case Shape::kUser: return 0.45;
     default: return 0.5;
   }
 }
