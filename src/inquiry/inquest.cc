@@ -21,6 +21,8 @@ const std::vector<Examiner>& examiners() {
       {"user-memory-access", causes::user_memory_access},
       {"write-to-read-only", causes::write_to_read_only},
       {"wild-pointer", causes::wild_pointer},
+      {"out-of-bounds-write", causes::out_of_bounds_write},
+      {"out-of-memory", causes::out_of_memory},
       {"assertion", causes::assertion},
       {"divide-error", causes::divide_error},
       {"invalid-instruction", causes::invalid_instruction},

@@ -33,6 +33,7 @@ struct ObjectRef {
 struct Guilty {
   std::string function, file, module;
   int line = 0;
+  std::string task;                                          // where a user's task is to blame
 };
 
 struct Verdict {

@@ -213,6 +213,7 @@ bool Builder::own_line(std::string_view text) {
     return true;
   }
   if (read_code(text, event)) return true;
+  if (event.kind == EventKind::kOutOfMemory && read_memory(text, event)) return true;
   if (read_modules(text, event)) {
     in_modules = true;
     return true;

@@ -22,6 +22,7 @@ bool read_fault(std::string_view text, Event& event);        // addresses, error
 bool read_code(std::string_view text, Event& event);         // "Code: …"
 bool read_modules(std::string_view text, Event& event);      // "Modules linked in: …"
 bool continue_modules(std::string_view text, Event& event);  // its further lines
+bool read_memory(std::string_view text, Event& event);       // an out-of-memory report's tables
 void read_header(std::string_view text, Event& event);       // file, line and function of the header itself
 
 }  // namespace inquest::oops

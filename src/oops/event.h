@@ -55,6 +55,25 @@ struct Module {
   std::string name, flags;  // flags as printed: "OE"
 };
 
+// What an out-of-memory report says of memory (mm/page_alloc.c or lib/show_mem.c: show_free_areas(); mm/oom_kill.c: dump_tasks(); mm/slab_common.c:
+// dump_unreclaimable_slab(), 4.15+ 852d8be0ad8b). Pages are as counted by the kernel; absent is nullopt.
+struct MemoryReport {
+  std::optional<uint64_t> anon_pages, file_pages, shmem_pages, slab_reclaimable_pages, slab_unreclaimable_pages, free_pages, ram_pages, reserved_pages;
+  struct SlabLine {
+    std::string cache;
+    uint64_t used_kb = 0, total_kb = 0;
+  };
+  std::vector<SlabLine> slabs;
+  struct TaskLine {
+    std::string comm;
+    int pid = 0;
+    uint64_t rss_pages = 0;
+  };
+  std::vector<TaskLine> tasks;
+  std::string killed;                    // "Killed process 123 (awk)": the task
+  bool any() const { return anon_pages || slab_unreclaimable_pages || !slabs.empty() || !tasks.empty(); }
+};
+
 enum class Access { kUnknown, kRead, kWrite, kExecute };
 
 struct Register {
@@ -103,6 +122,7 @@ struct Event {
   std::optional<size_t> code_mark;         // index in `code` of the faulting instruction
   std::vector<Frame> frames;               // innermost first
   std::vector<NamedStack> stacks;
+  MemoryReport memory;                     // of an out-of-memory report
   int repeats = 0;                         // further events of the same title and function left out of the list
   std::vector<Module> modules;
   std::string last_unloaded;               // the module unloaded last, "" = none printed

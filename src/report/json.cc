@@ -197,11 +197,13 @@ void write_verdict(Json& j, const inquiry::Verdict& v) {
       j.text_or_null("member", v.object.member);
       j.text_or_null("cache", v.object.cache);
       j.strings("members", v.object.members);
+      j.strings("types", v.object.types);
     });
     j.key("guilty");
     j.object([&] {
       j.text_or_null("function", v.guilty.function);
       j.text_or_null("file", v.guilty.file);
+      j.text_or_null("task", v.guilty.task);
       j.key("line");
       if (v.guilty.line) j.value(v.guilty.line);
       else j.null();

@@ -270,6 +270,12 @@ class CrashScene {
   virtual std::vector<std::string> types_along(const std::string& type, const std::string&) const { return {type}; }
   // Code of the modules that know `type` which frees one: calls of kfree(), kmem_cache_free() and the like.
   virtual std::vector<StoreSite> freers_of(const std::string&) const { return {}; }
+  // Code that allocates from a slab cache: kmem_cache_alloc() and the like, of the very cache.
+  virtual std::vector<StoreSite> allocators_of(const std::string&) const { return {}; }
+  // Code of the modules that know `type` which fills a member of it (an array; "" = any array): stores to it, or passes its address to a copying function.
+  virtual std::vector<StoreSite> fillers_of(const std::string&, const std::string&) const { return {}; }
+  // The slab object before (-1) or behind (1) the one at an address, in the same slab; kUnknown if there is none.
+  virtual Identity neighbour(uint64_t, int) const { return {}; }
   // The slab caches that hold most memory, largest first.
   virtual std::vector<CacheUse> largest_caches(size_t) const { return {}; }
   virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }

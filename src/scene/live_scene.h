@@ -29,6 +29,9 @@ class LiveScene : public CrashScene {
   std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
   std::vector<std::string> types_along(const std::string& type, const std::string& path) const override;
   std::vector<StoreSite> freers_of(const std::string& type) const override;
+  std::vector<StoreSite> allocators_of(const std::string& cache) const override;
+  std::vector<StoreSite> fillers_of(const std::string& type, const std::string& member) const override;
+  Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
   std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
@@ -55,6 +58,8 @@ class LiveScene : public CrashScene {
   std::optional<size_t> frame_of(const EventView& event) const;
   std::vector<OriginView> origin_at_call(uint64_t return_address, const std::string& reg) const;
   void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
+  std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
+  std::vector<code::CallFound> calls_to(const std::vector<std::string>& apis, const std::vector<const object::LoadedFile*>& in) const;
   bool in_module_area(uint64_t address) const;
   unwind::Stack stack_of(const EventView& event) const;
 

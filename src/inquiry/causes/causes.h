@@ -30,6 +30,8 @@ Verdicts invalid_instruction(const scene::CrashScene& scene, const Observations&
 Verdicts stack_overflow(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts stack_smash(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts deliberate(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts out_of_memory(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts out_of_bounds_write(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts unknown(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 
 // Evidence that several examiners tell in the same words.
