@@ -9,6 +9,7 @@ namespace inquest::inquiry {
 const std::vector<Examiner>& examiners() {
   static const std::vector<Examiner> all = {
       {"double-rcu-callback", causes::double_rcu_callback},
+      {"double-rcu-callback", causes::double_rcu_cleared},
       {"unloaded-module", causes::unloaded_module},
       {"freed-armed-timer", causes::freed_armed_timer},
       {"freed-queued-work", causes::freed_queued_work},

@@ -76,17 +76,17 @@ bool read_slab(std::string_view text, MemoryReport& m) {
   return true;
 }
 
-// "[     97]     0    97      565        1    28672        0             0 sleep": pid, uid, tgid, total_vm, rss since 2.6.36; the name is last.
+bool is_number(std::string_view word) { return !word.empty() && word.find_first_not_of("-0123456789") == word.npos; }
+
+// "[     97]     0    97      565        1    28672        0             0 sleep": pid, uid, tgid, total_vm, rss (2.6.36+, its parts behind it since 6.9);
+// the name is last. The bracket may have been taken for a caller's id already: tgid says the same.
 bool read_task(std::string_view text, MemoryReport& m) {
-  if (!text.starts_with('[')) return false;
-  size_t close = text.find(']');
-  if (close == text.npos) return false;
-  std::string_view pid = text.substr(1, close - 1);
-  auto id = number(pid.substr(std::min(pid.find_first_not_of(' '), pid.size())));
-  auto words = words_of(text.substr(close + 1));
-  if (!id || words.size() < 7 || m.tasks.size() >= kMaxRows) return false;
-  auto rss = number(words[3]);
-  if (!rss) return false;
+  if (text.starts_with('[')) text = text.substr(std::min(text.find(']'), text.size() - 1) + 1);
+  auto words = words_of(text);
+  if (words.size() < 7 || m.tasks.size() >= kMaxRows) return false;
+  if (!std::all_of(words.begin(), words.begin() + 6, is_number)) return false;
+  auto id = number(words[1]), rss = number(words[3]);
+  if (!id || !rss) return false;
   m.tasks.push_back({std::string(words.back().substr(0, 64)), int(*id), *rss});
   return true;
 }

@@ -272,8 +272,9 @@ class CrashScene {
   virtual std::vector<StoreSite> freers_of(const std::string&) const { return {}; }
   // Code that allocates from a slab cache: kmem_cache_alloc() and the like, of the very cache.
   virtual std::vector<StoreSite> allocators_of(const std::string&) const { return {}; }
-  // Code of the modules that know `type` which fills a member of it (an array; "" = any array): stores to it, or passes its address to a copying function.
-  virtual std::vector<StoreSite> fillers_of(const std::string&, const std::string&) const { return {}; }
+  // Code of the modules that know `type` which fills a member of it (an array; "" = any array): stores to it, or passes its address to a copying
+  // function. No type: of any other struct, in the modules that know the struct `beside`.
+  virtual std::vector<StoreSite> fillers_of(const std::string&, const std::string&, const std::string&) const { return {}; }
   // The slab object before (-1) or behind (1) the one at an address, in the same slab; kUnknown if there is none.
   virtual Identity neighbour(uint64_t, int) const { return {}; }
   // The slab caches that hold most memory, largest first.

@@ -267,13 +267,23 @@ std::vector<Registration> LiveScene::registrations(const std::vector<std::string
   return found;
 }
 
-// A cache named after its struct is the common habit (KMEM_CACHE does it); the object's size must agree.
+// A cache named after its struct is the common habit (KMEM_CACHE does it); else what modules' allocations from it become tells. The size must agree.
 std::string LiveScene::type_of_cache(const std::string& cache, uint64_t object_size) const {
+  if (auto it = cache_types_.find(cache); it != cache_types_.end()) return it->second;
+  std::string& known = cache_types_[cache];
   for (const std::string& name : {cache, cache.ends_with("_cache") ? cache.substr(0, cache.size() - 6) : cache}) {
     const auto* type = kernel_->program().type(debuginfo::TypeKind::kStruct, name);
-    if (type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size) return "struct " + name;
+    if (type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size) return known = "struct " + name;
   }
-  return "";
+  auto found = kernel_->slab().find_cache(cache);
+  if (!found || cache.starts_with("kmalloc-") || cache.starts_with("dma-kmalloc")) return known;
+  for (const auto& a : allocations_from(*found, true)) {
+    std::string spelled = a.type && a.type->size() && *a.type->size() <= object_size ? debuginfo::spell(a.type) : "";
+    if (spelled.empty()) continue;
+    if (!known.empty() && known != spelled) return known = "";  // they disagree: say nothing
+    known = spelled;
+  }
+  return known;
 }
 
 }  // namespace inquest::scene

@@ -68,23 +68,25 @@ bool in_array(const debuginfo::Type* object, int64_t offset, const std::string& 
 
 }  // namespace
 
-std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std::string& member) const {
+std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std::string& member, const std::string& beside) const {
   std::vector<StoreSite> sites;
   size_t read = 0;
-  for (const auto* file : modules_with(type))
+  for (const auto* file : modules_with(type.empty() ? beside : type))
     for (const auto& symbol : file->memory_symbols) {
       if ((symbol.type != 't' && symbol.type != 'T') || sites.size() >= kMaxSites || ++read > kMaxFunctionsRead) continue;
       auto flow = flow_at(symbol.address.value);
       if (!flow) continue;
       auto ours = [&](const code::ExpressionRef& e) {
         auto place = code::place_of(e);
-        return place && place->object && debuginfo::spell(place->object) == type && in_array(place->object, place->offset, member);
+        if (!place || !place->object || !in_array(place->object, place->offset, member)) return false;
+        std::string spelled = debuginfo::spell(place->object);
+        return type.empty() ? spelled != beside : spelled == type;
       };
       auto add = [&](size_t i) { sites.push_back({symbol.name, flow->code().instructions()[i].address.value, source_refs(flow->code().source_of(i))}); };
       // Passing its address on is what copies do; a single store of a constant fills nothing.
       for (size_t i = 0; i < flow->code().instructions().size(); i++) {
         const auto& insn = flow->code().instructions()[i];
-        if (insn.operation != arch::Operation::kCall) continue;
+        if (insn.operation != arch::Operation::kCall && insn.operation != arch::Operation::kJump) continue;
         auto first = flow->register_before(i, kernel_->program().arch().parameters.front());
         std::string callee = flow->code().target_name(insn);
         bool copies = callee.find("cpy") != std::string::npos || callee.find("copy") != std::string::npos || callee.find("printf") != std::string::npos || callee.find("memset") != std::string::npos ||
@@ -108,21 +110,53 @@ std::vector<StoreSite> LiveScene::freers_of(const std::string& spelling) const {
   return sites;
 }
 
+namespace {
+
+// The struct whose pointer a call's result becomes: DWARF names the variable within a few instructions of the call.
+const debuginfo::Type* result_type(const code::ValueFlow& flow, VirtualAddress call) {
+  const auto& code = flow.code();
+  auto index = code.index_of(call);
+  if (!index) return nullptr;
+  for (size_t i = *index + 1; i < code.instructions().size() && i < *index + 6; i++)
+    for (unsigned r = 0; r < arch::kRegisterCount; r++) {
+      auto e = flow.register_before(i, r);
+      if (!code::known(e) || e->kind != code::Expression::Kind::kVariable || !e->left || e->left->kind != code::Expression::Kind::kCall || e->left->at != call) continue;
+      if (const auto* to = e->type.pointed_aggregate()) return to;
+    }
+  return nullptr;
+}
+
+}  // namespace
+
+// A call allocates from the cache if the pointer it passes is the cache's (a global one), or, where that is not known, if what it gets is as large.
+std::vector<LiveScene::Allocation> LiveScene::allocations_from(const kernel::SlabCache& cache, bool modules) const {
+  std::vector<Allocation> found;
+  std::vector<const object::LoadedFile*> in;
+  for (const auto& file : kernel_->program().files())
+    if (file->name.empty() != modules) in.push_back(file.get());
+  for (const auto& call : calls_to(with_profiling({"kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_alloc_lru"}), in)) {
+    auto flow = flow_at(call.pc.value);
+    const auto* type = flow ? result_type(*flow, call.pc) : nullptr;
+    auto from = call.arguments.empty() ? nullptr : code::loaded_from(call.arguments.front().expression);
+    bool ours = false;
+    if (from && from->kind == code::Expression::Kind::kSymbol) {
+      auto pointer = kernel_->program().memory().read_pointer(VirtualAddress(from->number));
+      ours = pointer.ok() && *pointer == cache.address;
+    } else if (type && type->size()) {
+      ours = *type->size() <= cache.object_size && *type->size() + 8 > cache.object_size;
+    }
+    if (ours && found.size() < kMaxSites) found.push_back({{call.function, call.pc.value, source_refs(call.source)}, type});
+  }
+  return found;
+}
+
 std::vector<StoreSite> LiveScene::allocators_of(const std::string& name) const {
   std::vector<StoreSite> sites;
   auto cache = kernel_->slab().find_cache(name);
   if (!cache) return sites;
-  std::vector<const object::LoadedFile*> in;
-  for (const auto& file : kernel_->program().files()) in.push_back(file.get());
-  auto apis = with_profiling({"kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_alloc_lru", "kmem_cache_alloc_bulk"});
-  for (const auto& call : calls_to(apis, in)) {
-    if (call.arguments.empty()) continue;
-    // The cache is passed first, out of a global pointer.
-    auto from = code::loaded_from(call.arguments.front().expression);
-    if (!from || from->kind != code::Expression::Kind::kSymbol) continue;
-    auto pointer = kernel_->program().memory().read_pointer(VirtualAddress(from->number));
-    if (pointer.ok() && *pointer == cache->address && sites.size() < kMaxSites) sites.push_back({call.function, call.pc.value, source_refs(call.source)});
-  }
+  auto found = allocations_from(*cache, true);
+  if (found.empty()) found = allocations_from(*cache, false);
+  for (auto& a : found) sites.push_back(std::move(a.site));
   return sites;
 }
 

@@ -30,7 +30,7 @@ class LiveScene : public CrashScene {
   std::vector<std::string> types_along(const std::string& type, const std::string& path) const override;
   std::vector<StoreSite> freers_of(const std::string& type) const override;
   std::vector<StoreSite> allocators_of(const std::string& cache) const override;
-  std::vector<StoreSite> fillers_of(const std::string& type, const std::string& member) const override;
+  std::vector<StoreSite> fillers_of(const std::string& type, const std::string& member, const std::string& beside) const override;
   Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
@@ -58,6 +58,11 @@ class LiveScene : public CrashScene {
   std::optional<size_t> frame_of(const EventView& event) const;
   std::vector<OriginView> origin_at_call(uint64_t return_address, const std::string& reg) const;
   void follow_callers(size_t frame, std::vector<OriginView>& steps) const;
+  struct Allocation {
+    StoreSite site;
+    const debuginfo::Type* type = nullptr;  // of what it gets, if a variable tells
+  };
+  std::vector<Allocation> allocations_from(const kernel::SlabCache& cache, bool modules) const;
   std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
   std::vector<code::CallFound> calls_to(const std::vector<std::string>& apis, const std::vector<const object::LoadedFile*>& in) const;
   bool in_module_area(uint64_t address) const;
@@ -68,6 +73,7 @@ class LiveScene : public CrashScene {
   std::string log_text_;
   unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
   mutable std::optional<LockGraphView> locks_;
+  mutable std::map<std::string, std::string> cache_types_;
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };
 

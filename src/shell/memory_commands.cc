@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kernel/slab_usage.h"
 #include "shell/shell.h"
 
 namespace inquest::shell::commands_of {
@@ -263,7 +264,21 @@ Result<std::string> sym(const Context& context, const Words& words) {
   return out;
 }
 
+// crash's `kmem -s`: the caches by name, or all, largest first.
+static Result<std::string> kmem_caches(const Context& context, const std::string& wanted) {
+  std::string out = "CACHE             OBJSIZE   TOTAL   SLABS       KiB  NAME\n";
+  bool any = false;
+  for (const auto& u : kernel::slab_usage(context.program(), context.kernel->slab())) {
+    if (!wanted.empty() && u.cache->name != wanted) continue;
+    any = true;
+    out += fmt::format("{:x}  {:>7} {:>7} {:>7} {:>9}  {}\n", u.cache->address.value, u.cache->object_size, u.objects, u.slabs, u.bytes / 1024, u.cache->name);
+  }
+  if (!any) return Error(ErrorCode::kNotFound, wanted.empty() ? "what the caches hold is not known" : wanted + ": no such slab cache");
+  return out;
+}
+
 Result<std::string> kmem(const Context& context, const Words& words) {
+  if (words.has('s')) return kmem_caches(context, words.words.empty() ? "" : words.words.front());
   if (words.words.empty()) return Error(ErrorCode::kUsage, "which address?");
   TRY(uint64_t address, parse_address(context, words.words.front()));
   TRY(kernel::SlabObject o, context.kernel->slab().object_at(VirtualAddress(address)));

@@ -24,7 +24,7 @@ constexpr Command kCommands[] = {
     {"p", "p EXPRESSION", "A variable, a member of one, an address of one.\n  p init_uts_ns.name.release\n  p &init_task", c::p},
     {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), or how a name is declared.", c::whatis},
     {"sym", "sym ADDRESS | SYMBOL...", "A symbol's address, or an address's symbol, with file and line.", c::sym},
-    {"kmem", "kmem ADDRESS", "The slab object that an address is in: cache, slab, object, free or [allocated].", c::kmem},
+    {"kmem", "kmem ADDRESS | -s [CACHE]", "The slab object that an address is in: cache, slab, object, free or [allocated]. -s: what the caches hold, largest first.\n  kmem -s dentry", c::kmem},
     {"vtop", "vtop ADDRESS", "A virtual address translated by the kernel's page tables.", c::vtop},
     {"dis", "dis [-l] [-x] [-r | -f] FUNCTION | ADDRESS [COUNT]", "Instructions, with what their operands are in the words of the source. -l: file and line. -r: from the function's start to the address. -f: from the address on.\n  dis -lx delete_node", c::dis},
     {"events", "events", "What the log tells: warnings, oopses, panics.", c::event, true},

@@ -9,6 +9,7 @@ namespace inquest::inquiry::causes {
 
 using Verdicts = std::vector<Verdict>;
 Verdicts double_rcu_callback(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts double_rcu_cleared(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
@@ -58,6 +59,13 @@ ObjectRef object_holding(const Suspect& suspect);
 std::string pointer_words(const Suspect& suspect);
 // Whether any printed or unwound frame behind the event is this function; its index.
 std::optional<size_t> frame_named(const std::vector<scene::FrameView>& frames, std::initializer_list<const char*> names);
+// The function to blame of a place in the code: the innermost inlined one that is no shared helper.
+Guilty guilty_site(const scene::CrashScene& scene, const scene::StoreSite& site);
+// The type of a slab object by its cache, and the member at an address in it, into what of `object` is not known yet.
+void name_by_memory(const scene::CrashScene& scene, uint64_t address, ObjectRef& object);
+// The APIs that hand a callback over to RCU, and whether a function is one of RCU's loops that run them.
+const std::vector<std::string>& rcu_queueing_apis();
+bool from_rcu_loop(const Observations& seen);
 // Adds ids that are not empty.
 void cite(Verdict& verdict, const std::string& id);
 void cite(Verdict& verdict, const std::vector<std::string>& ids);

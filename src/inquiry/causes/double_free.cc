@@ -65,6 +65,8 @@ Verdicts double_free(const scene::CrashScene& scene, const Observations& seen, D
     cite(v, dossier.add(Origin::kCode, "the allocator stopped because the object being freed is already the first of its free list (BUG_ON(object == fp), mm/slub.c)",
                         "event " + event->id, {{"condition", event->condition ? event->condition->text : ""}}));
   name_object(scene, frames, v, dossier);
+  // The check compares the object with the head of its free list.
+  if (event->condition && event->condition->left_value && v.object.type.empty()) name_by_memory(scene, *event->condition->left_value, v.object);
   if (event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
   v.summary = fmt::format("{} freed {} a second time: it was free already.", v.guilty.function.empty() ? "A function" : v.guilty.function,
                           v.object.type.empty() ? "an object" : v.object.type + (v.object.address.empty() ? "" : " at " + v.object.address));

@@ -23,7 +23,6 @@ bool is_rcu_loop(const std::string& function) {
   return false;
 }
 
-const std::vector<std::string> kQueueingApis = {"call_rcu", "call_rcu_hurry", "call_rcu_sched", "call_rcu_bh", "__call_rcu", "__call_rcu_common", "call_rcu_lazy", "call_srcu", "call_rcu_tasks"};
 
 struct Case {
   const scene::CrashScene& scene;
@@ -47,19 +46,6 @@ struct Case {
 std::optional<uint64_t> first_argument(const oops::Event& event) {
   if (auto v = event.reg("x0")) return v;
   return event.reg("rdi");
-}
-
-bool from_rcu_loop(const Observations& seen) {
-  if (seen.call) {
-    if (seen.call->indirect && is_rcu_head(seen.call->object)) return true;
-    for (const auto& s : seen.call->source)
-      if (is_rcu_loop(s.function)) return true;
-  }
-  if (seen.caller && is_rcu_loop(seen.caller->symbol)) return true;
-  if (is_rcu_loop(seen.fatal->event.link.symbol)) return true;
-  for (size_t i = 0; i < seen.fatal->frames.size() && i < 4; i++)
-    if (is_rcu_loop(seen.fatal->frames[i].symbol)) return true;
-  return false;
 }
 
 void read_memory(Case& c) {
@@ -151,7 +137,7 @@ void read_code(Case& c) {
   if (c.seen.warning && !c.seen.warning->event.function.empty()) first_in.push_back(c.seen.warning->event.function);
   if (c.seen.warning)
     for (size_t i = 0; i < c.seen.warning->frames.size() && i < 6; i++) first_in.push_back(c.seen.warning->frames[i].symbol);
-  auto found = c.scene.registrations(kQueueingApis, c.type, c.offset, first_in);
+  auto found = c.scene.registrations(rcu_queueing_apis(), c.type, c.offset, first_in);
   for (const auto& r : found) {
     c.callback = r.callback;
     c.queued_by = r.source.empty() ? r.function : r.source.front().function;
@@ -209,6 +195,24 @@ void conclude(Case& c) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& rcu_queueing_apis() {
+  static const std::vector<std::string> all = {"call_rcu", "call_rcu_hurry", "call_rcu_sched", "call_rcu_bh", "__call_rcu", "__call_rcu_common", "call_rcu_lazy", "call_srcu", "call_rcu_tasks"};
+  return all;
+}
+
+bool from_rcu_loop(const Observations& seen) {
+  if (seen.call) {
+    if (seen.call->indirect && is_rcu_head(seen.call->object)) return true;
+    for (const auto& s : seen.call->source)
+      if (is_rcu_loop(s.function)) return true;
+  }
+  if (seen.caller && is_rcu_loop(seen.caller->symbol)) return true;
+  if (is_rcu_loop(seen.fatal->event.link.symbol)) return true;
+  for (size_t i = 0; i < seen.fatal->frames.size() && i < 4; i++)
+    if (is_rcu_loop(seen.fatal->frames[i].symbol)) return true;
+  return false;
+}
 
 Verdicts double_rcu_callback(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
   if (!seen.fatal || !seen.jumped_to || *seen.jumped_to < 4096) return {};

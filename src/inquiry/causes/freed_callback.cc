@@ -86,22 +86,31 @@ Verdicts examine(const scene::CrashScene& scene, const Observations& seen, Dossi
   v.guilty = seen.jumped_to ? Guilty{} : guilty_at(scene, *seen.fatal);
   v.object.cache = item.cache;
   if (item_free) v.object.address = hex(item.object_start);
-  // The object's type: what the callback's own code takes the memory for, not the timer inside it.
-  for (const auto& step : seen.suspect->origin)
-    if (!step.object.empty() && step.object != family.type && v.object.type.empty()) {
-      v.object.type = step.object;
-      if (!step.members.empty()) v.object.member = step.members.front();
-    }
-  if (v.object.type.empty() && !seen.suspect->object.empty()) v.object.type = seen.suspect->object;
-  if (v.object.type.empty() && item.kind == scene::Identity::Kind::kSlab) v.object.type = scene.type_of_cache(item.cache, item.object_size);
+  if (item.kind == scene::Identity::Kind::kSlab) v.object.type = scene.type_of_cache(item.cache, item.object_size);
+  // Else what the callback's own code takes the memory for.
+  for (const auto& step : seen.suspect->origin) {
+    bool inside = step.address && item.kind == scene::Identity::Kind::kSlab && *step.address - item.object_start < item.object_size;
+    if (!inside || step.object.empty() || step.object == family.type || !v.object.type.empty()) continue;
+    v.object.type = step.object;
+    if (!step.members.empty()) v.object.member = step.members.front();
+  }
   if (item_free && !v.object.type.empty())
     for (const auto& m : scene.members_at(v.object.type, item.offset)) {
       v.object.member = m.path.substr(0, m.path.find('.'));
       break;
     }
+  std::string freer;
+  if (!v.object.type.empty())
+    for (const auto& site : scene.freers_of(v.object.type)) {
+      Guilty g = guilty_site(scene, site);
+      cite(v, dossier.add(Origin::kCode, fmt::format("{} frees such objects", source_text(site.source)), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
+      if (freer.empty()) v.guilty = g;
+      freer += (freer.empty() ? "" : ", ") + g.function;
+    }
   v.summary = fmt::format("A {} ran in an object that had been freed{}{}: {} was called on memory that was no longer its own. Its owner freed it without {}.", family.thing,
                           v.object.type.empty() ? "" : fmt::format(" ({})", v.object.type), v.object.cache.empty() ? "" : fmt::format(" (slab {})", v.object.cache),
-                          v.guilty.function.empty() ? "its callback" : v.guilty.function, family.undo);
+                          "its callback", family.undo);
+  if (!freer.empty()) v.summary += fmt::format(" Such objects are freed by {}.", freer);
   v.alternatives.push_back({"use-after-free", fmt::format("true, and this says more: what used the freed object is its own {}", family.thing)});
   v.alternatives.push_back({"wild-call", "the callback came from freed memory"});
   v.would_settle.push_back("who freed the object: the same crash with slub_debug=U, which records the stack of the last free");

@@ -26,7 +26,11 @@ void name_element(const scene::CrashScene& scene, const scene::EventView& event,
     bool helper = call && (call->callee.starts_with("__list_") || call->callee.starts_with("__hlist_"));
     if (!helper) continue;
     for (const auto& a : call->arguments) {
-      if (a.object.empty() || a.object == "struct list_head") continue;
+      if (a.object.empty() || a.object == "struct list_head") {
+        auto origin = scene.origin_of_argument(f.address, a.reg);
+        if (&a == &call->arguments.front() && !origin.empty() && origin.front().value) name_by_memory(scene, *origin.front().value, v.object);
+        continue;
+      }
       v.object.type = a.object;
       v.object.member = a.member;
       v.object.members = a.members;

@@ -132,29 +132,24 @@ void tell_border(Verdict& v, Dossier& dossier, const scene::CrashScene& scene, c
                           o.length, hex(o.from));
 }
 
-// Who fills the array: the code that stores to it or passes its address on.
+// Who fills the array: the code that stores to it or passes its address on. Where the type of the object before is not known, the one function that
+// fills any array beside it; several prove nothing.
 void name_writer(const scene::CrashScene& scene, Verdict& v, Dossier& dossier, const Suspect& s, const Overrun& o) {
-  std::string type = s.source()->object;
-  if (o.before.kind == scene::Identity::Kind::kSlab && !o.array.size()) {
-    std::string other = scene.type_of_cache(o.before.cache, o.before.object_size);
-    if (!other.empty()) type = other;
+  const std::string& victim = s.source()->object;
+  std::string type = victim;
+  if (o.before.kind == scene::Identity::Kind::kSlab && o.array.empty()) type = scene.type_of_cache(o.before.cache, o.before.object_size);
+  auto sites = scene.fillers_of(type, o.array, victim);
+  bool one = std::all_of(sites.begin(), sites.end(), [&](const scene::StoreSite& site) { return site.function == sites.front().function; });
+  if (sites.empty() || (type.empty() && !one)) {
+    v.would_settle.push_back("who writes the buffer that was overrun");
+    return;
   }
-  auto sites = scene.fillers_of(type, o.array);
   for (const auto& site : sites) {
     std::string place = source_text(site.source);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} writes there", place.empty() ? site.function : place), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
   }
-  if (sites.empty()) {
-    v.would_settle.push_back("who writes the buffer that was overrun");
-    return;
-  }
-  const auto& site = sites.front();
-  v.guilty = {site.function, "", scene.identify(site.pc).module, 0};
-  for (const auto& source : site.source)
-    if (!is_machinery(source.function, source.file) && !source.file.starts_with("include/")) {
-      v.guilty = {source.function, source.file, v.guilty.module, source.line};
-      break;
-    }
+  v.guilty = guilty_site(scene, sites.front());
+  v.summary += fmt::format(" {} fills that buffer.", v.guilty.function);
 }
 
 }  // namespace

@@ -64,23 +64,16 @@ void name_allocator(const scene::CrashScene& scene, const scene::EventView& even
     std::string place = source_text(site.source);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} allocates from {}", place.empty() ? site.function : place, v.object.cache), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
   }
-  if (sites.size() == 1 || (!sites.empty() && v.guilty.function.empty())) {
-    const auto& s = sites.front();
-    for (const auto& source : s.source)
-      if (!is_machinery(source.function, source.file)) {
-        v.guilty.function = source.function;
-        v.guilty.file = source.file;
-        v.guilty.line = source.line;
-        v.guilty.module = scene.identify(s.pc).module;
-        return;
-      }
-    v.guilty = {s.function, "", scene.identify(s.pc).module, 0};
-    return;
-  }
   // The task that asked last may be the one that leaks: only if it was asking for just this.
-  Guilty asked = guilty_of(event.frames);
+  auto at = frame_named(event.frames, {"kmem_cache_alloc", "kmem_cache_alloc_noprof", "kmem_cache_alloc_node", "kmem_cache_alloc_lru"});
+  Guilty asked = at ? guilty_of({event.frames.begin() + long(*at), event.frames.end()}) : Guilty{};
   for (const auto& s : sites)
-    if (s.function == asked.function) v.guilty = asked;
+    if (!asked.function.empty() && (s.function == asked.function || s.function == event.frames[*at].symbol)) {
+      v.guilty = asked;
+      return;
+    }
+  if (!sites.empty()) v.guilty = guilty_site(scene, sites.front());
+  else v.guilty = asked;
 }
 
 Verdicts leak(const scene::CrashScene& scene, Dossier& dossier, const scene::EventView& event, const Accounts& a) {

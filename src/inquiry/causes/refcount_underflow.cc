@@ -13,7 +13,11 @@ void name_counter(const scene::CrashScene& scene, const scene::EventView& event,
     auto call = scene.call_before(f.address);
     if (!call || !call->callee.starts_with("refcount_")) continue;
     for (const auto& a : call->arguments) {
-      if (a.object.empty() || a.object == "struct refcount_struct") continue;
+      if (a.object.empty() || a.object == "struct refcount_struct") {
+        auto origin = scene.origin_of_argument(f.address, a.reg);
+        if (&a == &call->arguments.front() && !origin.empty() && origin.front().value) name_by_memory(scene, *origin.front().value, v.object);
+        continue;
+      }
       v.object.type = a.object;
       v.object.member = !a.member.empty() ? a.member : a.members.empty() ? "" : a.members.front();
       v.object.members = a.members;

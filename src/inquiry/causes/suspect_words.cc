@@ -107,6 +107,25 @@ std::string add_freed(Dossier& dossier, const FreedObject& freed) {
                      "kmem " + bare_hex(freed.address), {{"cache", id.cache}, {"object_start", hex(id.object_start)}, {"offset", hex(id.offset)}, {"state", "free"}});
 }
 
+Guilty guilty_site(const scene::CrashScene& scene, const scene::StoreSite& site) {
+  std::string module = scene.identify(site.pc).module;
+  for (const auto& s : site.source)
+    if (!s.file.starts_with("include/") && !s.file.starts_with("arch/")) return {s.function, s.file, module, s.line, ""};
+  return {site.function, "", module, 0, ""};
+}
+
+void name_by_memory(const scene::CrashScene& scene, uint64_t address, ObjectRef& object) {
+  auto id = scene.identify(address);
+  if (id.kind != scene::Identity::Kind::kSlab) return;
+  if (object.cache.empty()) object.cache = id.cache;
+  if (object.address.empty()) object.address = hex(id.object_start);
+  if (!object.type.empty()) return;
+  object.type = scene.type_of_cache(id.cache, id.object_size);
+  if (object.type.empty() || !object.member.empty()) return;
+  for (const auto& m : scene.members_at(object.type, id.offset)) object.members.push_back(m.path);
+  if (!object.members.empty()) object.member = object.members.front();
+}
+
 std::optional<size_t> frame_named(const std::vector<scene::FrameView>& frames, std::initializer_list<const char*> names) {
   auto is = [&](const std::string& function) {
     return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return function == name || (function.starts_with(name) && function[name.size()] == '.'); });

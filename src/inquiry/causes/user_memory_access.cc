@@ -29,7 +29,7 @@ Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& 
   bool protection = seen.fatal->event.error_code && (*seen.fatal->event.error_code & 1) && seen.fatal->event.arch == oops::Arch::kX86_64;
   Verdict v;
   v.cause = "user-memory-access";
-  v.confidence = says || protection ? 0.9 : in_process ? 0.75 : s.origin.empty() ? 0.4 : 0.6;
+  v.confidence = says || protection ? 0.9 : in_process ? 0.75 : s.origin.empty() ? 0.5 : 0.6;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
