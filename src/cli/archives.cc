@@ -17,7 +17,7 @@ int run_archive_add(const Options& options) {
   auto archive = records::Archive::open(options.archive_folder);
   if (!archive.ok()) return fail(archive.error());
   auto progress = [&](uint64_t done, uint64_t total) {
-    session.progress().show("adding to " + options.archive_folder, done, total);
+    session.progress().show("adding to " + options.archive_folder, done, total, options.mail.empty() ? "commits" : "messages");
     return true;
   };
   auto added = options.mail.empty() ? archive->add_git(options.git, progress) : archive->add_mail(options.mail, progress);

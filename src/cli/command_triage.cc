@@ -95,7 +95,7 @@ int run_triage(const Options& options) {
     TRY_VOID(input->open());
     return std::unique_ptr<triage::Examination>(std::move(input));
   };
-  request.progress = [&](uint64_t done, uint64_t total) { session.progress().show("triage", done, total); };
+  request.progress = [&](uint64_t done, uint64_t total) { session.progress().show("triage", done, total, "inputs"); };
   int status = 0;
   auto outcomes = triage::run_triage(request);
   if (!outcomes.ok() && !options.catalogue.empty() && !options.inputs.empty()) {

@@ -34,7 +34,7 @@ Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
 }
 
-void Progress::show(const std::string& what, uint64_t done, uint64_t total) {
+void Progress::show(const std::string& what, uint64_t done, uint64_t total, const char* unit) {
   if (!wanted_) return;
   auto now = std::chrono::steady_clock::now();
   if (what != what_) {
@@ -49,7 +49,8 @@ void Progress::show(const std::string& what, uint64_t done, uint64_t total) {
   double share = total ? double(done) / double(total) : 0;
   std::string bar(size_t(share * 30), '#');
   std::string left = share > 0.01 ? fmt::format(", {:.0f} s left", spent / share - spent) : "";
-  std::fprintf(stderr, "\r\x1b[K%s [%-30s] %3.0f%%, %.1f MB/s%s", what.c_str(), bar.c_str(), share * 100, double(done) / 1e6 / spent, left.c_str());
+  std::string rate = std::strcmp(unit, "bytes") == 0 ? fmt::format("{:.1f} MB/s", double(done) / 1e6 / spent) : fmt::format("{:.0f} {}/s", double(done) / spent, unit);
+  std::fprintf(stderr, "\r\x1b[K%s [%-30s] %3.0f%%, %s%s", what.c_str(), bar.c_str(), share * 100, rate.c_str(), left.c_str());
 }
 
 Session::Session(const Options& options)

@@ -21,7 +21,8 @@ class Progress {
  public:
   explicit Progress(bool wanted) : wanted_(wanted) {}
   ~Progress();
-  void show(const std::string& what, uint64_t done, uint64_t total);
+  // `unit`: what is counted; bytes are told as MB.
+  void show(const std::string& what, uint64_t done, uint64_t total, const char* unit = "bytes");
 
  private:
   bool wanted_;

@@ -206,6 +206,16 @@ TEST(Archive, KernelHistoryGivesTagsAndUpstreamCommits) {
   EXPECT_EQ(archive->counts()->commits, 2u);
   EXPECT_EQ(archive->candidate_fixes(query_from_text(kLog))->front().first_tag, "v5.5-rc1");
   EXPECT_EQ(archive->find(fix.substr(0, 12))->name, fix);
+  // A stable kernel's copy names its original.
+  repository.add("nfs4callback.c", before, kJune + 20, "revert for the copy\n");
+  repository.add("nfs4callback.c", after, kJune + 30, "nfsd: Fix races between nfsd4_cb_release() and shutdown\n\ncommit " + fix + " upstream.\n\nBody.\n");
+  std::string copy = repository.last();
+  repository.tag("v5.4.86");
+  ASSERT_TRUE(archive->add_git(folder.path + "/linux").ok());
+  Fix told = archive->candidate_fixes(query_from_text(kLog))->front();
+  EXPECT_EQ(told.commit, fix);
+  EXPECT_EQ(told.first_tag, "v5.5-rc1");
+  EXPECT_EQ(told.backports, std::vector<std::string>{"v5.4.86 " + copy.substr(0, 12)});
 }
 
 TEST(Archive, ADamagedObjectCostsThatMessageOnly) {
