@@ -141,10 +141,21 @@ void add_touch(const scene::CrashScene& scene, Suspect& s) {
 
 }  // namespace
 
+// Events that a memory access or a jump made: what other events print of registers is where the CPU was, not what it tripped over.
+static bool is_fault(const oops::Event& e) {
+  using oops::EventKind;
+  switch (e.kind) {
+    case EventKind::kNullDereference: case EventKind::kPagingRequest: case EventKind::kGeneralProtection: case EventKind::kStackSegment: case EventKind::kInternalError:
+    case EventKind::kOops: case EventKind::kUnhandledFault: case EventKind::kExternalAbort: case EventKind::kPpcOops: case EventKind::kBadMode: case EventKind::kCfiFailure: return true;
+    default: return e.fault_address.has_value();
+  }
+}
+
 std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene::EventView& event, std::optional<uint64_t> jumped_to,
                                     std::optional<uint64_t> return_address) {
   Suspect s;
   s.event = &event;
+  if (!jumped_to && !is_fault(event.event)) return std::nullopt;
   if (jumped_to) {
     s.executed = true;
     s.value = *jumped_to;

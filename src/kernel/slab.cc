@@ -95,6 +95,7 @@ SlabCache SlabCaches::State::read_cache(VirtualAddress address) const {
   c.left_padding = member({"red_left_pad"}).value_or(0);  // 4.6 (d86bd1bece6f)
   c.constructor = VirtualAddress(member({"ctor"}).value_or(0));
   c.has_constructor = !c.constructor.is_null();
+  c.merged = int32_t(member({"refcount"}).value_or(1)) > 1;  // mm/slab_common.c: __kmem_cache_alias()
   c.per_cpu = VirtualAddress(member({"cpu_slab"}).value_or(0));
   c.random = member({"random"});
   if (c.size > (1u << 26) || c.free_pointer_offset >= std::max<uint64_t>(c.size, 1)) c.size = 0;  // no cache

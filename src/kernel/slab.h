@@ -23,6 +23,7 @@ struct SlabCache {
   uint64_t align = 0, flags = 0;
   uint64_t free_pointer_offset = 0;
   bool has_constructor = false;
+  bool merged = false;                 // several caches in one (kmem_cache.refcount > 1): its name tells of one of them
   VirtualAddress constructor;
   uint64_t left_padding = 0;           // red zone before each object (SLAB_RED_ZONE)
   VirtualAddress per_cpu;              // its cpu_slab, a per-CPU pointer

@@ -69,6 +69,13 @@ bool caller_id(Scan& s, std::string& caller) {
     s.blanks();
     if (number && s.eat(']')) {
       size_t end = s.at();
+      // A row of the out-of-memory killer's task table begins with "[  pid  ]" too; its columns are numbers.
+      s.blanks();
+      bool row = !lettered && is_digit(s.peek()) && s.take_dec() && is_blank(s.peek());
+      if (row) {
+        s.seek(start);
+        return false;
+      }
       s.seek(from);
       caller = std::string(s.rest().substr(0, to - from));
       s.seek(end);

@@ -180,6 +180,7 @@ struct Registration {
   std::string function;                // concrete function the call is in
   std::vector<SourceRef> source;       // innermost inlined first
   uint64_t pc = 0;
+  std::string object;                  // the struct whose place it is
 };
 
 struct StoreView {                     // what a function stores through its first parameter
@@ -291,7 +292,8 @@ class CrashScene {
   // Code of the crashed thread's modules that stores 0 to a type's place.
   virtual std::vector<StoreSite> clearers_of(const std::string&, uint64_t) const { return {}; }
   virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }
-  // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first.
+  // Calls of an API whose name starts with one of `apis` that pass the address of `object`'s place at `offset`; looked for in the functions named first. No type:
+  // any struct's place at that offset, in modules.
   virtual std::vector<Registration> registrations(const std::vector<std::string>&, const std::string&, uint64_t, const std::vector<std::string>&) const { return {}; }
   // The struct of which a slab cache's objects are, "" if it cannot be told.
   virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }

@@ -213,57 +213,48 @@ namespace {
 
 // Whether an argument is the address of `offset` in `object`.
 bool is_place(const RegisterMeaning& m, const std::string& object, uint64_t offset) {
-  return m.object == object && m.offset == int64_t(offset);
+  return (object.empty() ? !m.object.empty() : m.object == object) && m.offset == int64_t(offset);
 }
 
 std::optional<Registration> registration(const code::CallFound& call, const std::string& api, const std::string& object, uint64_t offset) {
   if (call.arguments.empty()) return std::nullopt;
-  std::string place, callback;
+  std::string place, callback, of;
   for (const auto& a : call.arguments) {
     RegisterMeaning m = plain(a);
-    if (is_place(m, object, offset) && place.empty()) place = m.text;
+    if (is_place(m, object, offset) && place.empty()) {
+      place = m.text;
+      of = m.object;
+    }
     if (a.expression && a.expression->kind == code::Expression::Kind::kSymbol && callback.empty()) callback = a.expression->name;
   }
   if (place.empty() || callback.empty()) return std::nullopt;
-  return Registration{api, callback, place, call.function, source_refs(call.source), call.pc.value};
+  return Registration{api, callback, place, call.function, source_refs(call.source), call.pc.value, of};
 }
-
-constexpr size_t kMaxCallersRead = 400;
 
 }  // namespace
 
 std::vector<Registration> LiveScene::registrations(const std::vector<std::string>& apis, const std::string& object, uint64_t offset,
                                                    const std::vector<std::string>& first_in) const {
   std::vector<Registration> found;
-  auto look_in = [&](uint64_t pc) {
-    auto flow = flow_at(pc);
-    if (!flow) return;
-    for (const auto& api : apis)
-      for (const auto& call : code::calls_in(*flow, {api}))
-        if (auto r = registration(call, api, object, offset)) {
-          bool known = std::any_of(found.begin(), found.end(), [&](const Registration& o) { return o.pc == r->pc; });
-          if (!known) found.push_back(*r);
-        }
+  auto take = [&](const code::CallFound& call, const std::string& api) {
+    auto r = registration(call, api, object, offset);
+    bool known = r && std::any_of(found.begin(), found.end(), [&](const Registration& o) { return o.pc == r->pc; });
+    if (r && !known) found.push_back(*r);
   };
   for (const auto& function : first_in)
-    if (auto s = kernel_->program().symbol(function)) look_in(s->address.value);
+    if (auto s = kernel_->program().symbol(function))
+      if (auto flow = flow_at(s->address.value))
+        for (const auto& api : apis)
+          for (const auto& call : code::calls_in(*flow, {api})) take(call, api);
   if (!found.empty()) return found;
-  size_t read = 0;
-  std::vector<uint64_t> seen;
-  for (const auto& api : apis) {
-    auto target = kernel_->program().kernel_symbol(api);
-    if (!target) continue;
-    for (VirtualAddress caller : code::callers_of(kernel_->program(), target->address)) {
-      auto symbol = kernel_->program().symbol_at(caller);
-      if (!symbol || std::find(seen.begin(), seen.end(), symbol->symbol.address.value) != seen.end()) continue;
-      seen.push_back(symbol->symbol.address.value);
-      if (++read > kMaxCallersRead) {
-        kernel_->program().ledger().add(Loss::kLimitReached, fmt::format("only the first {} callers of {} were read", kMaxCallersRead, api));
-        return found;
-      }
-      look_in(caller.value);
-    }
-  }
+  // A module's own type is handed over by the module; the kernel's by the kernel.
+  auto in = object.empty() ? std::vector<const object::LoadedFile*>{} : modules_with(object);
+  if (object.empty())
+    for (const auto& file : kernel_->program().files())
+      if (!file->name.empty()) in.push_back(file.get());
+  if (in.empty() && !kernel_->program().files().empty()) in.push_back(&kernel_->program().kernel());
+  for (const auto& api : apis)
+    for (const auto& call : calls_to({api}, in)) take(call, api);
   return found;
 }
 
@@ -271,11 +262,12 @@ std::vector<Registration> LiveScene::registrations(const std::vector<std::string
 std::string LiveScene::type_of_cache(const std::string& cache, uint64_t object_size) const {
   if (auto it = cache_types_.find(cache); it != cache_types_.end()) return it->second;
   std::string& known = cache_types_[cache];
+  auto found = kernel_->slab().find_cache(cache);
+  bool named = !found || !found->merged;
   for (const std::string& name : {cache, cache.ends_with("_cache") ? cache.substr(0, cache.size() - 6) : cache}) {
-    const auto* type = kernel_->program().type(debuginfo::TypeKind::kStruct, name);
+    const auto* type = named ? kernel_->program().type(debuginfo::TypeKind::kStruct, name) : nullptr;
     if (type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size) return known = "struct " + name;
   }
-  auto found = kernel_->slab().find_cache(cache);
   if (!found || cache.starts_with("kmalloc-") || cache.starts_with("dma-kmalloc")) return known;
   for (const auto& a : allocations_from(*found, true)) {
     std::string spelled = a.type && a.type->size() && *a.type->size() <= object_size ? debuginfo::spell(a.type) : "";

@@ -66,6 +66,9 @@ bool in_array(const debuginfo::Type* object, int64_t offset, const std::string& 
   return false;
 }
 
+// Bytes and words are what arrays are filled with.
+bool store_size_small(const code::ValueFlow& flow, size_t instruction) { return flow.code().instructions()[instruction].destination.memory.size <= 8; }
+
 }  // namespace
 
 std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std::string& member, const std::string& beside) const {
@@ -93,6 +96,17 @@ std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std:
                       callee.find("strcat") != std::string::npos || callee.find("memmove") != std::string::npos;
         if (copies && ours(first)) add(i);
       }
+      // Or takes its address and stores through a pointer that moves on (a loop).
+      std::optional<size_t> taken, through;
+      for (size_t i = 0; i < flow->code().instructions().size(); i++) {
+        const auto& insn = flow->code().instructions()[i];
+        bool makes = (insn.operation == arch::Operation::kAddress || insn.operation == arch::Operation::kAdd) && insn.destination.is_register();
+        if (makes && i + 1 < flow->code().instructions().size() && ours(flow->register_before(i + 1, insn.destination.reg))) taken = i;
+      }
+      if (taken)
+        for (const auto& store : flow->stores())
+          if (!code::known(store.address) || !code::place_of(store.address)->object) through = store.instruction;
+      if (taken && through && store_size_small(*flow, *through)) add(*through);
       for (const auto& store : flow->stores())
         if (ours(store.address) && !(code::known(store.value) && store.value->kind == code::Expression::Kind::kConstant)) add(store.instruction);
     }

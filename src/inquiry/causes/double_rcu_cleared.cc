@@ -18,9 +18,22 @@ std::optional<uint64_t> head_of(const oops::Event& event) {
   return event.reg("rdi");
 }
 
-// Who queues this member, with which callback.
+// Who queues this member, with which callback. A cache's name may not tell the type (caches of one size are merged): then the only struct of a
+// fitting size that is handed over at this offset does.
 void name_queuers(const scene::CrashScene& scene, const scene::Identity& object, Verdict& v, Dossier& dossier) {
-  for (const auto& r : scene.registrations(rcu_queueing_apis(), v.object.type, object.offset, {})) {
+  auto found = scene.registrations(rcu_queueing_apis(), v.object.type, object.offset, {});
+  if (v.object.type.empty()) {
+    std::erase_if(found, [&](const scene::Registration& r) {
+      auto size = scene.size_of(r.object);
+      return !size || *size > object.object_size || *size + 64 <= object.object_size;
+    });
+    bool one = std::all_of(found.begin(), found.end(), [&](const scene::Registration& r) { return r.object == found.front().object; });
+    if (found.empty() || !one) return;
+    v.object.type = found.front().object;
+    for (const auto& m : scene.members_at(v.object.type, object.offset)) v.object.members.push_back(m.path);
+    if (!v.object.members.empty()) v.object.member = v.object.members.front().substr(0, v.object.members.front().rfind('.'));
+  }
+  for (const auto& r : found) {
     std::string where = r.source.empty() ? r.function : source_text(r.source);
     cite(v, dossier.add(Origin::kCode, fmt::format("{}({}, {}) in {} is what hands it over", r.api, r.argument, r.callback, where), "dis -lx " + bare_hex(r.pc),
                         {{"callback", r.callback}, {"in", r.function}}));
@@ -47,7 +60,7 @@ Verdicts double_rcu_cleared(const scene::CrashScene& scene, const Observations& 
   cite(v, add_identity(scene, dossier, *head, "the rcu_head"));
   name_by_memory(scene, *head, v.object);
   if (size_t dot = v.object.member.rfind('.'); dot != std::string::npos) v.object.member.resize(dot);
-  if (!v.object.type.empty()) name_queuers(scene, object, v, dossier);
+  if (object.kind == scene::Identity::Kind::kSlab) name_queuers(scene, object, v, dossier);
   std::string what = v.object.type.empty() ? "An object" : v.object.type;
   v.summary = fmt::format("{}{} at {} was handed to RCU twice: when its turn came the second time, the callback in its rcu_head had been cleared by the first.", what,
                           v.object.cache.empty() ? "" : fmt::format(" (slab {})", v.object.cache), object.kind == scene::Identity::Kind::kSlab ? hex(object.object_start) : hex(*head));

@@ -38,7 +38,9 @@ Cycle find_cycle(const std::vector<scene::FrameView>& frames) {
 }
 
 void by_recursion(Verdict& v, Dossier& dossier, const std::vector<scene::FrameView>& frames, const Cycle& cycle) {
-  std::vector<scene::FrameView> round(frames.begin() + long(cycle.first), frames.begin() + long(cycle.first + cycle.length));
+  // The second round: the innermost one may be on its way into a leaf.
+  size_t first = cycle.first + (cycle.rounds > 1 ? cycle.length : 0);
+  std::vector<scene::FrameView> round(frames.begin() + long(first), frames.begin() + long(first + cycle.length));
   std::string names;
   for (auto it = round.rbegin(); it != round.rend(); ++it) names += (names.empty() ? "" : " -> ") + it->symbol;
   std::string again = round.back().symbol;
