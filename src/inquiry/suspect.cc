@@ -8,7 +8,8 @@ namespace inquest::inquiry {
 
 namespace {
 
-constexpr uint64_t kFirstPage = 4096, kFarthestMember = 1 << 16;
+// Nothing is mapped below vm.mmap_min_addr (64 KiB as distributions set it): what points there is NULL with an offset or an index added.
+constexpr uint64_t kMinMapped = 1 << 16, kFarthestMember = 1 << 16;
 constexpr uint64_t kMaxErrno = 4095;
 
 bool repeats(uint64_t value, uint8_t byte) { return value == 0x0101010101010101u * byte; }
@@ -19,11 +20,10 @@ bool near_poison(uint64_t value, uint8_t byte) {
   return value - poison < kFarthestMember || poison - value < kFarthestMember;
 }
 
-// LIST_POISON1 and 2 are 0x100 and 0x122 (0x200 before 4.15) above POISON_POINTER_DELTA, which is 0xdead000000000000 on 64 bits.
-bool is_list_poison(uint64_t value) {
-  uint64_t low = value & 0xffffffffffff;
-  return (value >> 48) == 0xdead && (low == 0x100 || low == 0x122 || low == 0x200);
-}
+// LIST_POISON1 and 2 are 0x100 and 0x122 (0x200 before 4.15) above POISON_POINTER_DELTA, which is 0xdead000000000000 on 64 bits. container_of()
+// takes the member's offset away, so a little below counts, too.
+constexpr uint64_t kListPoison = 0xdead000000000100, kPoisonReach = 0x4000;
+bool is_list_poison(uint64_t value) { return value - kListPoison < 0x200 || kListPoison - value < kPoisonReach; }
 
 }  // namespace
 
@@ -70,7 +70,7 @@ std::string ascii_of(uint64_t value) {
 }
 
 Shape shape_of(uint64_t value, unsigned sign_bit) {
-  if (value < kFirstPage) return Shape::kNull;
+  if (value < kMinMapped) return Shape::kNull;
   if (value > ~uint64_t{0} - kMaxErrno) return Shape::kErrno;
   if (near_poison(value, 0x6b)) return Shape::kFreePoison;
   if (near_poison(value, 0x5a)) return Shape::kUnsetPoison;
@@ -99,7 +99,11 @@ std::string shape_words(uint64_t value, Shape shape) {
     case Shape::kFreePoison: return "the poison that SLUB writes over freed memory (POISON_FREE, 0x6b)";
     case Shape::kUnsetPoison: return "the poison that SLUB writes over fresh memory (POISON_INUSE, 0x5a): it was never set";
     case Shape::kRedZone: return "the fill of a SLUB red zone";
-    case Shape::kListPoison: return (value & 0xfff) == 0x100 ? "LIST_POISON1: `next` of an element that was taken off its list" : "LIST_POISON2: `prev` of an element that was taken off its list";
+    case Shape::kListPoison:
+      if (value != kListPoison && (value & 0xfff) != 0x122 && (value & 0xfff) != 0x200)
+        return fmt::format("LIST_POISON1 {} {:#x}: what container_of() makes of the `next` of an element that was taken off its list", value < kListPoison ? "-" : "+",
+                           value < kListPoison ? kListPoison - value : value - kListPoison);
+      return (value & 0xfff) == 0x100 ? "LIST_POISON1: `next` of an element that was taken off its list" : "LIST_POISON2: `prev` of an element that was taken off its list";
     case Shape::kAscii: return fmt::format("text: \"{}\"", ascii_of(value));
     case Shape::kUser: return "an address of user space";
     case Shape::kNonCanonical: return "no address: its upper bits are neither all clear nor all set";

@@ -1,4 +1,5 @@
 // A function pointer that is NULL (or an entry of a table laid over NULL) was called.
+#include <algorithm>
 #include <cctype>
 
 #include <fmt/format.h>
@@ -26,6 +27,8 @@ Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dos
     v.object.type = seen.call->object;
     v.object.member = seen.call->member;
   }
+  // RCU's loop clears what it calls: NULL there may be a second hand-over of one object, which has an examiner of its own.
+  if (from_rcu_loop(seen)) v.confidence = std::min(v.confidence, 0.5);
   if (seen.caller) v.guilty = guilty_of({*seen.caller});
   else v.would_settle.push_back(scene.facts().has_dump ? "the caller: the stack did not tell it" : "a crash dump: a log does not tell the caller");
   v.alternatives.push_back({"wild-call", "the address is NULL, or nearly so: not a stray value"});

@@ -8,7 +8,7 @@ namespace inquest::inquiry::causes {
 namespace {
 
 // The first page is never mapped (mmap_min_addr); a member farther out is still in a NULL object if the instruction says so.
-constexpr uint64_t kFirstPage = 4096, kFarthest = 1 << 20;
+constexpr uint64_t kMinMapped = 1 << 16, kFirstPage = 4096, kFarthest = 1 << 20;
 
 std::string member_words(const scene::TouchView& t, const std::vector<scene::MemberView>& members) {
   if (t.object.empty()) return fmt::format("offset {:#x} of what it should point at", t.displacement);
@@ -24,7 +24,8 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
   const auto& event = *seen.fatal;
   uint64_t fault = *event.event.fault_address;
   bool null_base = event.touch && event.touch->base_value == uint64_t{0};
-  if (fault >= kFirstPage && !(null_base && fault < kFarthest)) return {};
+  bool indexed = fault < kMinMapped && seen.suspect && seen.suspect->shape == Shape::kNull;  // NULL and an index: the first 64 KiB are never mapped
+  if (fault >= kFirstPage && !(null_base && fault < kFarthest) && !indexed) return {};
   if (event.touch && event.touch->base_value && *event.touch->base_value + uint64_t(event.touch->displacement) != fault && event.touch->object.empty()) null_base = false;
 
   Verdict v;
@@ -73,6 +74,13 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
   } else {
     v.summary = fmt::format("{} reached for {}.", event.event.function.empty() ? "The kernel" : event.event.function, what);
     v.would_settle.push_back(scene.facts().has_dump ? "the debuginfo of the code that faulted" : "the dump or the debuginfo: the log does not name the pointer");
+  }
+  if (fault >= kFirstPage && !null_base && event.touch) {
+    v.confidence = 0.7;
+    v.summary = fmt::format("{} is {}: an element of a table whose pointer is NULL, or a member far out in a NULL object; {} {} it.",
+                            event.touch->base_text.empty() ? "The pointer" : event.touch->base_text, hex(seen.suspect->value), v.guilty.function, event.touch->writes ? "writes through" : "reads through");
+    if (v.object.type.empty()) v.object = object_holding(*seen.suspect);
+    cite(v, add_origin(dossier, *seen.suspect));
   }
   v.alternatives.push_back({"use-after-free", "the pointer itself is 0; freed memory seldom holds zeroes where a pointer was, and nothing here says that its holder was freed"});
   v.alternatives.push_back({"wild-pointer", "the address is a small offset from 0, not a stray value"});

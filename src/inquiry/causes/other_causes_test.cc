@@ -161,7 +161,7 @@ TEST(NullDereference, ABaseThatDoesNotAddUpIsNotBelieved) {
 
 TEST(NullDereference, LargeAddressIsNone) {
   EXPECT_FALSE(find(inquire(touched(kStray, kStray - 0x18, 0x18, "struct twig")), "null-dereference"));
-  EXPECT_FALSE(find(inquire(touched(0x2018, 0x2000, 0x18, "struct twig")), "null-dereference"));
+  EXPECT_FALSE(find(inquire(touched(0x20018, 0x20000, 0x18, "struct twig")), "null-dereference"));
 }
 
 TEST(NullDereference, AFarMemberOfNullIsOneButOnlySoFar) {

@@ -12,15 +12,12 @@ bool kernel_says_so(const oops::Event& e) {
   return e.header.find("access to user memory outside uaccess routines") != std::string::npos || e.header.find("user address") != std::string::npos;
 }
 
-// The first 64 KiB are never mapped for users (vm.mmap_min_addr): an offset from NULL, not a user's address.
-constexpr uint64_t kMinUser = 65536;
-
 }  // namespace
 
 Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
   if (!seen.fatal || !seen.suspect || seen.suspect->executed) return {};
   const Suspect& s = *seen.suspect;
-  if (s.shape != Shape::kUser || s.value < kMinUser) return {};
+  if (s.shape != Shape::kUser) return {};
   // A user's address comes from somewhere a user's addresses come from: a parameter marked __user, the registers of the system call. Without
   // such a mark it might be any small number.
   bool says = kernel_says_so(seen.fatal->event);
