@@ -85,6 +85,8 @@ std::optional<code::Condition> describe(const ValueFlow& flow, size_t branch, bo
 
 }  // namespace
 
+std::optional<code::Condition> condition_of_branch(const ValueFlow& flow, size_t branch, bool taken) { return describe(flow, branch, taken); }
+
 std::optional<code::Condition> condition_of_trap(const ValueFlow& flow, VirtualAddress trap) {
   const FunctionCode& code = flow.code();
   auto index = code.index_of(trap);

@@ -36,6 +36,8 @@ struct Condition {
   int line = 0;
 };
 std::optional<Condition> condition_of_trap(const ValueFlow& flow, VirtualAddress trap);
+// What is true when the branch at this instruction is taken (or not).
+std::optional<Condition> condition_of_branch(const ValueFlow& flow, size_t branch, bool taken);
 
 // The memory operand of an instruction: what it reads or writes, and through which register.
 struct MemoryTouch {

@@ -154,8 +154,12 @@ static bool names_more(const std::vector<NamedRegister>& all, const NamedRegiste
 // name stays; an inlined callee's parameter that only renames the same value keeps the caller's variable as origin.
 void ValueFlow::name_registers(State& state, size_t instruction) const {
   std::array<bool, arch::kRegisterCount> done{};
+  // `owner` in a register is a better name for it than an inlined callee's `lock - 0x10`.
+  std::array<bool, arch::kRegisterCount> whole{};
+  for (const NamedRegister& n : code_->named_at(instruction))
+    if (n.reg < arch::kRegisterCount && n.offset == 0) whole[n.reg] = true;
   for (const NamedRegister& n : code_->named_at(instruction)) {
-    if (n.reg >= arch::kRegisterCount || done[n.reg] || n.reg == code_->program().arch().sp) continue;
+    if (n.reg >= arch::kRegisterCount || done[n.reg] || n.reg == code_->program().arch().sp || (n.offset != 0 && whole[n.reg])) continue;
     bool pointer_like = n.type->is_pointer();
     if (n.offset != 0 && !pointer_like) continue;
     if (names_more(code_->named_at(instruction), n)) continue;

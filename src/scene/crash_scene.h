@@ -299,6 +299,11 @@ class CrashScene {
   virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }
   // Who waits for which lock and who holds it; null: there is no memory to tell. Kept; the scene owns it.
   virtual const LockGraphView* locks() const { return nullptr; }
+  // The thread that runs on a CPU; and which locks the code of a thread's frames holds (frames of a log do, too).
+  virtual std::optional<ThreadView> thread_on(int) const { return std::nullopt; }
+  virtual std::vector<HeldLockView> held_by(const ThreadView&) const { return {}; }
+  // The loop around a frame's place in its code; nothing: it is in none, or the code is not known.
+  virtual std::optional<LoopView> loop_at(const FrameView&) const { return std::nullopt; }
   // Where a register's value at an event was born, and whether memory still holds it.
   virtual std::optional<JourneyView> journey_of(const EventView&, const std::string&) const { return std::nullopt; }
 

@@ -66,4 +66,24 @@ struct LockGraphView {
   std::string note;                    // "" or what was not looked at
 };
 
+// A lock that a frame's code has taken and not given back.
+struct HeldLockView {
+  size_t frame = 0;                    // of the stack asked about
+  std::string kind, api, text;         // "spinlock", "_raw_spin_lock", "&own->lock"
+  std::string object, member;          // "struct car", "lock"
+  std::optional<uint64_t> address, object_address;
+  std::vector<SourceRef> source;       // where it was taken, innermost first, header functions left out
+  bool certain = false;                // on every way through the code
+};
+
+// The cycle that a frame's code is in, and what keeps it there.
+struct LoopView {
+  std::string function, file;
+  int first_line = 0, last_line = 0;
+  std::vector<std::string> stays;      // "reel->read != reel->write": goes on while one of these holds; empty: nothing inside leaves it
+  int condition_line = 0;              // of the first
+  std::string object, pointer;         // "struct reel", "reel"
+  std::vector<std::string> members;
+};
+
 }  // namespace inquest::scene

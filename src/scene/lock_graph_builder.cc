@@ -59,13 +59,6 @@ code::ExpressionRef behind_parameters(code::ExpressionRef e) {
   return e;
 }
 
-// Lock primitives are inlined from headers: who used them stands behind.
-std::vector<SourceRef> without_headers(std::vector<SourceRef> source) {
-  auto own = std::find_if(source.begin(), source.end(), [](const SourceRef& s) { return !s.file.starts_with("include/") && !s.file.starts_with("arch/"); });
-  if (own != source.end()) source.erase(source.begin(), own);
-  return source;
-}
-
 bool is_uninterruptible(const kernel::Task& task) { return (task.state_bits & kUninterruptible) && !(task.state_bits & kNoLoad); }
 
 }  // namespace

@@ -12,6 +12,9 @@
 
 namespace inquest::scene {
 
+// Lock primitives are inlined from headers: who used them stands behind.
+std::vector<SourceRef> without_headers(std::vector<SourceRef> source);
+
 class LockGraphBuilder {
  public:
   LockGraphBuilder(const LiveScene& scene, code::FlowAt flow_at)
