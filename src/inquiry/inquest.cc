@@ -33,6 +33,14 @@ const std::vector<Examiner>& examiners() {
       {"wild-call", causes::wild_call},
       {"null-call", causes::null_call},
       {"null-dereference", causes::null_dereference},
+      {"deadlock", causes::deadlock},
+      {"lock-held-too-long", causes::lock_held_too_long},
+      {"spinlock-lockup", causes::spinlock_lockup},
+      {"soft-lockup", causes::soft_lockup},
+      {"hard-lockup", causes::hard_lockup},
+      {"rcu-stall", causes::rcu_stall},
+      {"hung-task", causes::hung_task},
+      {"scheduling-while-atomic", causes::scheduling_while_atomic},
       {"unknown", causes::unknown},
   };
   return all;

@@ -240,7 +240,8 @@ LockState Locks::state_of(LockKind kind, VirtualAddress lock) const {
       break;
     }
     case LockKind::kSpinlock: state.held = spinlock_held(lock); break;
-    case LockKind::kCompletion: case LockKind::kWaitQueue: case LockKind::kFolio: break;
+    case LockKind::kCompletion: completion_state(state); break;
+    case LockKind::kWaitQueue: case LockKind::kFolio: break;
   }
   queue_of(state);
   return state;

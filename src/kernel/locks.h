@@ -37,6 +37,7 @@ struct LockState {
   std::optional<bool> held;             // nothing: not readable, or this kind does not say
   VirtualAddress owner;                 // a task of the task list; null: none, or not recorded by this kind
   bool owner_is_hint = false;           // rwsem held by readers: the last one to take it, which may have left
+  std::string owner_how;                // of completions: why the owner is who should complete it
   bool hand_over = false;               // mutex: given to `owner`, which has not woken up yet
   std::optional<uint64_t> readers;      // rwsem
   std::vector<VirtualAddress> queue;    // tasks waiting, in order
@@ -77,6 +78,9 @@ class Locks {
   VirtualAddress task_from_owner(uint64_t word) const;
   void mutex_state(LockState& state) const;
   void rwsem_state(LockState& state) const;
+  void completion_state(LockState& state) const;
+  VirtualAddress worker_of_barrier(VirtualAddress completion) const;
+  VirtualAddress exiting_thread(VirtualAddress completion) const;
   void queue_of(LockState& state) const;
 
   KernelView view_;

@@ -217,6 +217,8 @@ void LockGraphBuilder::add_state(LockView& lock) {
   lock.held = state.held;
   lock.readers = state.readers;
   lock.problem = state.problem;
+  if (!state.owner_how.empty())
+    if (const auto* task = kernel_->tasks().find(state.owner)) return add_holder(lock, *task, state.owner_how, true);
   if (!lock.has_owner()) return;
   if (!state.owner.is_null() && !state.owner_is_hint)
     if (const auto* task = kernel_->tasks().find(state.owner)) return add_holder(lock, *task, state.hand_over ? "the lock was handed to it, and it has not woken up yet" : "the lock's owner word", true);

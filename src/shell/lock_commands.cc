@@ -32,8 +32,8 @@ std::string lock_text(const scene::LockView& lock) {
   return out;
 }
 
-std::string holder_text(const scene::LockHolder& h, bool all) {
-  std::string out = fmt::format("  held by {}{}: {}{}\n", task_text(h.task), h.reader ? ", to read" : "", h.how, h.sure ? "" : " (likely)");
+std::string holder_text(const scene::LockHolder& h, bool owned, bool all) {
+  std::string out = fmt::format("  {} {}{}: {}{}\n", owned ? "held by" : "for", task_text(h.task), h.reader ? ", to read" : "", h.how, h.sure ? "" : " (likely)");
   if (!h.taken_at.empty()) {
     std::string at;
     for (const auto& s : h.taken_at) at += fmt::format("{}{} {}:{}", at.empty() ? "" : ", inlined in ", s.function, s.file, s.line);
@@ -71,7 +71,7 @@ Result<std::string> locks(const Context& context, const Words& words) {
     if (lock.held == false) out += "  nobody holds it now\n";
     if (lock.readers.value_or(0)) out += fmt::format("  {} reader{}\n", *lock.readers, *lock.readers == 1 ? "" : "s");
     if (!lock.problem.empty()) out += "  " + lock.problem + "\n";
-    for (const auto& h : lock.holders) out += holder_text(h, words.has('a'));
+    for (const auto& h : lock.holders) out += holder_text(h, lock.has_owner(), words.has('a'));
     if (lock.holders.empty() && lock.has_owner() && lock.held.value_or(true)) out += "  who holds it is not known\n";
     size_t shown = 0;
     for (size_t w : lock.waits) {

@@ -33,6 +33,14 @@ Verdicts stack_smash(const scene::CrashScene& scene, const Observations& seen, D
 Verdicts deliberate(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts out_of_memory(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts out_of_bounds_write(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts deadlock(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts lock_held_too_long(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts spinlock_lockup(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts soft_lockup(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts hard_lockup(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts rcu_stall(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts hung_task(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts scheduling_while_atomic(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts unknown(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 
 // Evidence that several examiners tell in the same words.
