@@ -136,6 +136,31 @@ bool is_lock_type(const Type* type) {
   return type->name().empty() || std::find(std::begin(kTypes), std::end(kTypes), type->name()) != std::end(kTypes);
 }
 
+LockName name_lock(ExpressionRef e) {
+  using Kind = Expression::Kind;
+  LockName name;
+  for (int i = 0; known(e) && i < 8 && e->kind == Kind::kVariable && known(e->left); i++) {
+    const Type* to = e->type.pointed_aggregate();
+    if (to && !is_lock_type(to)) break;
+    if (!e->left->type.pointed_aggregate() && e->left->kind != Kind::kOffset && e->left->kind != Kind::kSymbol) break;
+    e = e->left;
+  }
+  // A bare entry register, or a place on the stack, has no name; nor has a parameter of the locking functions themselves.
+  ExpressionRef root = root_of(e);
+  if (!known(e) || !root || root->kind == Kind::kEntry) return name;
+  auto place = place_of(e);
+  bool in_object = place && place->object && place->offset >= 0 && !is_lock_type(place->object) && !place->member.empty();
+  if (in_object) {
+    name.object = place->object;
+    name.offset = place->offset;
+    name.member = place->member;
+    name.text = e->kind == Kind::kOffset ? text(e) : "&" + text(e) + "->" + place->member;
+  } else if (e->kind == Kind::kSymbol || e->kind == Kind::kOffset || !e->parameter) {
+    name.text = text(e);
+  }
+  return name;
+}
+
 const char* name_of(LockFamily family) {
   switch (family) {
     case LockFamily::kMutex: return "mutex";
@@ -175,14 +200,11 @@ void HeldLocks::describe(HeldLock& lock, const LockCall& call, const ValueFlow& 
   else address = values_->before(lock.frame, call.instruction, flow.code().program().arch().parameters[0]);
   if (address && call.behind_parameter) address->value += uint64_t(*call.behind_parameter);
   if (address && !address->leans_on_memory) lock.address = address->value;
-  if (known(call.lock)) {
-    lock.text = text(call.lock);
-    if (auto place = place_of(call.lock); place && place->object && place->offset > 0 && !is_lock_type(place->object)) {
-      lock.object = place->object;
-      lock.offset = place->offset;
-      lock.member = place->member;
-    }
-  }
+  LockName name = name_lock(call.lock);
+  lock.text = name.text;
+  lock.object = name.object;
+  lock.offset = name.offset;
+  lock.member = name.member;
   if (lock.object || !lock.address) return;
   if (auto near = values_->near(lock.frame, call.instruction, *lock.address)) {
     lock.text = near->text;

@@ -45,6 +45,15 @@ struct HeldLock {
 // Types that are locks or parts of such, or have no name: their members name nothing.
 bool is_lock_type(const Type* type);
 
+// A lock's address in the words of the source: looked at behind the parameters of inlined locking functions, which call everything `lock`.
+struct LockName {
+  std::string text;                // "&berth->gate"; "" if nothing is known that means something
+  const Type* object = nullptr;
+  int64_t offset = 0;
+  std::string member;
+};
+LockName name_lock(ExpressionRef address);
+
 class HeldLocks {
  public:
   // `values` must outlive it.

@@ -17,6 +17,7 @@
 #include "oops/event.h"
 #include "scene/frame_view.h"
 #include "scene/lock_graph.h"
+#include "scene/references.h"
 
 namespace inquest::oops {
 struct Log;
@@ -299,6 +300,8 @@ class CrashScene {
   virtual std::string type_of_cache(const std::string&, uint64_t) const { return ""; }
   // Who waits for which lock and who holds it; null: there is no memory to tell. Kept; the scene owns it.
   virtual const LockGraphView* locks() const { return nullptr; }
+  // What points into [low, high): one scan of everything stored. Costs seconds for each 10 GB.
+  virtual std::optional<ReferencesView> references(uint64_t, uint64_t) const { return std::nullopt; }
   // The thread that runs on a CPU; and which locks the code of a thread's frames holds (frames of a log do, too).
   virtual std::optional<ThreadView> thread_on(int) const { return std::nullopt; }
   virtual std::vector<HeldLockView> held_by(const ThreadView&) const { return {}; }

@@ -44,6 +44,7 @@ class LiveScene : public CrashScene {
                                           const std::vector<std::string>& first_in) const override;
   std::string type_of_cache(const std::string& cache, uint64_t object_size) const override;
   const LockGraphView* locks() const override;
+  std::optional<ReferencesView> references(uint64_t low, uint64_t high) const override;
   std::optional<ThreadView> thread_on(int cpu) const override;
   std::vector<HeldLockView> held_by(const ThreadView& thread) const override;
   std::optional<LoopView> loop_at(const FrameView& frame) const override;

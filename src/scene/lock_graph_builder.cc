@@ -47,18 +47,6 @@ size_t asker_of(const unwind::Stack& stack, size_t from) {
   return i;
 }
 
-// An inlined spin_lock() calls it `lock`; what it was given says more.
-code::ExpressionRef behind_parameters(code::ExpressionRef e) {
-  for (int i = 0; i < 8 && e->kind == code::Expression::Kind::kVariable && code::known(e->left); i++) {
-    const object::Type* to = e->type.pointed_aggregate();
-    if (to && !code::is_lock_type(to)) break;
-    const object::Type* next = e->left->type.pointed_aggregate();
-    if (!next && e->left->kind != code::Expression::Kind::kOffset) break;
-    e = e->left;
-  }
-  return e;
-}
-
 bool is_uninterruptible(const kernel::Task& task) { return (task.state_bits & kUninterruptible) && !(task.state_bits & kNoLoad); }
 
 }  // namespace
@@ -184,17 +172,13 @@ void LockGraphBuilder::name_place(LockView& lock, const unwind::Stack& stack, si
     lock.object_address = lock.address - uint64_t(near->offset);
     return;
   }
-  auto e = flow->register_before(*at, first);
-  if (!code::known(e)) return;
-  e = behind_parameters(e);
-  lock.text = code::text(e);
-  auto place = code::place_of(e);
-  if (!place || !place->object || place->offset < 0 || code::is_lock_type(place->object)) return;
-  if (e->kind != code::Expression::Kind::kOffset) lock.text = fmt::format("&{}->{}", lock.text, place->member);
-  lock.object = debuginfo::spell(place->object);
-  lock.member = place->member;
-  lock.offset = place->offset;
-  lock.object_address = lock.address - uint64_t(place->offset);
+  code::LockName name = code::name_lock(flow->register_before(*at, first));
+  lock.text = name.text;
+  if (!name.object) return;
+  lock.object = debuginfo::spell(name.object);
+  lock.member = name.member;
+  lock.offset = name.offset;
+  lock.object_address = lock.address - uint64_t(name.offset);
 }
 
 void LockGraphBuilder::name_place_by_memory(LockView& lock) {
@@ -294,6 +278,13 @@ void LockGraphBuilder::tell_where_taken(LockView& lock, LockHolder& holder, cons
   holder.taken_at = without_headers(source_refs(best->source));
   holder.taken_by = best->api;
   holder.taken_text = best->text;
+  // Who took it may know better what it is than who waits.
+  if (!lock.object.empty() || !best->object || best->address != lock.address) return;
+  lock.text = best->text;
+  lock.object = debuginfo::spell(best->object);
+  lock.member = best->member;
+  lock.offset = best->offset;
+  lock.object_address = lock.address - uint64_t(best->offset);
 }
 
 void LockGraphBuilder::link() {

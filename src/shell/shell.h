@@ -63,6 +63,7 @@ Result<std::string> kmem(const Context&, const Words&);
 Result<std::string> vtop(const Context&, const Words&);
 // locks
 Result<std::string> locks(const Context&, const Words&);
+Result<std::string> references(const Context&, const Words&);
 // code
 Result<std::string> dis(const Context&, const Words&);
 Result<std::string> why(const Context&, const Words&);

@@ -157,7 +157,8 @@ void tell_loop(Verdict& v, const StuckCpu& stuck, Dossier& dossier) {
   if (stuck.loop && stuck.loop->function == v.guilty.function) {
     const auto& loop = *stuck.loop;
     std::string stays;
-    for (size_t i = 0; i < loop.stays.size() && i < 2; i++) stays += (i ? " or " : "") + loop.stays[i];
+    for (size_t i = 0; i < loop.stays.size() && i < 2; i++)
+      if (!i || loop.stays[i] != loop.stays[0]) stays += (i ? " or " : "") + loop.stays[i];
     std::string lines = fmt::format("{}:{}-{}", loop.file, loop.first_line, loop.last_line);
     std::string claim = fmt::format("its code there is a loop ({}){}", lines, stays.empty() ? " that nothing in it leaves" : ", which goes on while " + stays);
     const auto& frame = stuck.frames[stuck.loop_frame];

@@ -47,6 +47,13 @@ class FakeScene : public CrashScene {
   std::map<std::string, std::string> cache_types;
 
   std::optional<LockGraphView> lock_graph;
+  std::vector<HeldLockView> held;
+  std::map<uint64_t, LoopView> loops;                                            // by the frame's address
+  std::vector<HeldLockView> held_by(const ThreadView&) const override { return held; }
+  std::optional<LoopView> loop_at(const FrameView& frame) const override {
+    auto it = loops.find(frame.address);
+    return it == loops.end() ? std::nullopt : std::optional(it->second);
+  }
   const LockGraphView* locks() const override { return lock_graph ? &*lock_graph : nullptr; }
   Reading read(uint64_t address, uint64_t size) const override {
     Reading reading{{}, "stored", ""};
