@@ -46,7 +46,7 @@ static noinline u64 grove_count(struct grove *own)
 	while (depth) {
 		tree = stack[--depth];
 		sum += tree_fruit(tree); /* guilty */
-		tree->visits++;
+		tree->visits++; /* guilty */
 		if (tree->right)
 			stack[depth++] = tree->right;
 		if (tree->left)

@@ -54,7 +54,7 @@ static struct tunnel *tunnel_find(u64 key)
 static inline void remote_account(struct tunnel_end *end, u32 length)
 {
 	end->bytes += length; /* guilty */
-	end->last_used = jiffies;
+	end->last_used = jiffies; /* guilty */
 }
 
 static noinline int tunnel_send(struct tunnel *tunnel, u32 length)

@@ -64,7 +64,7 @@ static noinline u64 option_apply(const char *name, u64 value)
 	option_lookup(strim(label), &parser); /* guilty */
 	parser.value = value;
 	parser.words->count++; /* guilty */
-	parser.words->uses += parser.value;
+	parser.words->uses += parser.value; /* guilty */
 	return parser.words->uses;
 }
 
