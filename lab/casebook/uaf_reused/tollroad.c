@@ -96,7 +96,7 @@ static int billing_thread(void *data)
 	return 0;
 }
 
-static int exit_thread(void *data)
+static int tollgate_thread(void *data)
 {
 	struct toll_road *own = data;
 	u32 at;
@@ -134,7 +134,7 @@ static int __init tollroad_init(void)
 	lab_address("vehicle", road->lanes[2].vehicle);
 	lab_watch_panic();
 	kthread_run(billing_thread, road, "toll-billing");
-	return PTR_ERR_OR_ZERO(kthread_run(exit_thread, road, "toll-exit"));
+	return PTR_ERR_OR_ZERO(kthread_run(tollgate_thread, road, "toll-exit"));
 }
 module_init(tollroad_init);
 MODULE_LICENSE("GPL");
