@@ -37,7 +37,8 @@ class ValueFlow {
   const FunctionCode& code() const { return *code_; }
   // Just before the instruction runs. Blocks that nothing reaches give a state of DWARF's names alone.
   State before(size_t instruction) const;
-  ExpressionRef register_before(size_t instruction, unsigned reg) const { return before(instruction).registers[reg]; }
+  // Unknown for registers that are not followed, such as vectors.
+  ExpressionRef register_before(size_t instruction, unsigned reg) const { return reg < arch::kRegisterCount ? before(instruction).registers[reg] : nullptr; }
   // The value of an operand (register, immediate, or memory as a load), and the address of a memory operand.
   ExpressionRef operand(const State& state, size_t instruction, const arch::Operand& operand) const;
   ExpressionRef address(const State& state, size_t instruction, const arch::MemoryOperand& memory) const;

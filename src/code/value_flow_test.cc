@@ -42,6 +42,14 @@ TEST(ValueFlow, EntryRegistersAndConstantsAreCarriedOn) {
   EXPECT_EQ(seven->number, 7u);
 }
 
+TEST(ValueFlow, RegistersThatAreNotFollowedAreUnknown) {
+  Walk w(arch::x86_64(), "660fefc0 4889f8 c3");  // pxor %xmm0,%xmm0; mov %rdi,%rax; ret
+  ASSERT_TRUE(w.flow);
+  const auto& vector = w.flow->code().instructions().front().destination;
+  EXPECT_GE(vector.reg, arch::kRegisterCount);
+  EXPECT_FALSE(known(w.flow->register_before(1, vector.reg)));
+}
+
 TEST(StoresThroughParameter, FindsSelfPointers) {
   Walk w(arch::x86_64(), kSelf);
   ASSERT_TRUE(w.flow);
