@@ -228,6 +228,7 @@ ExpressionRef ValueFlow::address(const State& state, size_t instruction, const a
   }
   if (m.base == arch::kNoRegister || m.index != arch::kNoRegister) return nullptr;
   auto to = offset_of(state.registers[m.base], m.post_index ? 0 : m.displacement, insn.address);
+  if (known(to) && to->kind == Kind::kOffset && to->left->kind == Kind::kSymbol) return named_constant(to, insn.address);
   if (known(to) && to->kind == Kind::kConstant)
     if (auto s = program.symbol_at(VirtualAddress(to->number))) return symbol_expression(*s, insn.address);
   return to;
@@ -294,6 +295,11 @@ void ValueFlow::apply_arithmetic(const State& old, State& state, size_t instruct
 
 // An address put together from pieces (adrp and add) that is the start of a function or variable is that symbol.
 ExpressionRef ValueFlow::named_constant(ExpressionRef e, VirtualAddress at) const {
+  // Half of an address may be the start of another symbol (adrp of a page that a function begins on): the sum decides.
+  if (known(e) && e->kind == Kind::kOffset && e->left->kind == Kind::kSymbol) {
+    auto sum = code_->program().symbol_at(VirtualAddress(e->left->number + uint64_t(e->offset)));
+    return sum && sum->symbol.address.value != e->left->number ? symbol_expression(*sum, at) : e;
+  }
   if (!known(e) || e->kind != Kind::kConstant || e->number < (uint64_t{1} << 47)) return e;
   auto s = code_->program().symbol_at(VirtualAddress(e->number));
   if (!s || s->offset) return e;
