@@ -22,7 +22,7 @@ constexpr std::string_view kOtherStacks[] = {
     "Sending NMI from CPU", "read to 0x", "write to 0x", "Preemption disabled at", "Object information", "raw_event", "Memory state around",
     "Allocated in ", "Freed in ", "INFO: Allocated", "INFO: Freed", "Krnl Code", "Register r", "value changed"};
 
-constexpr std::string_view kTraceStarts[] = {"Call Trace:", "Call trace:", "Call Trace", "Backtrace:", "stack backtrace:", "backtrace:", "backtrace (crc"};
+constexpr std::string_view kTraceStarts[] = {"Call Trace:", "Call trace:", "Call Trace", "Backtrace:", "stack backtrace:", "backtrace:", "backtrace (crc", "Trace:"};
 
 struct Builder {
   Event event;
@@ -44,6 +44,7 @@ struct Builder {
   bool own_line(std::string_view text);
   bool registers_line(std::string_view text);
   bool frame_line(const Record& r);
+  void first_frame(std::string_view text);
   void add_frame(Frame frame, uint64_t line);
   void take_pc(const RegisterLine& line);
   bool stalls() const;
@@ -101,6 +102,10 @@ bool Builder::end_of_report(std::string_view text) {
          text.starts_with("Kernel Offset:") || text.starts_with("Rebooting in");
 }
 
+void Builder::first_frame(std::string_view text) {
+  if (auto found = read_frame(text)) add_frame(found->frame, last_own);
+}
+
 bool Builder::marker(std::string_view text) {
   if (starts_any(text, kTraceStarts, std::size(kTraceStarts)) || text.starts_with("Krnl Code") == false) {
     if (starts_any(text, kTraceStarts, std::size(kTraceStarts))) {
@@ -115,6 +120,9 @@ bool Builder::marker(std::string_view text) {
       }
       context = FrameContext::kUnknown;
       context_name.clear();
+      // m68k and sh go on in the same line: "Call Trace: [<00123458>] f+0x1/0x2"
+      size_t colon = text.find(": [<");
+      if (colon != text.npos && colon < 16 && text.size() < 512) first_frame(trim(text.substr(colon + 1)));
       return true;
     }
   }
@@ -231,7 +239,8 @@ void Builder::record(const Record& r) {
   in_modules = false;
   bool own = end_of_report(text) || own_line(text) || marker(text) || registers_line(text) || frame_line(r);
   bool fault = !ended && read_fault(text, event);
-  if (!own && (fault || text.starts_with("Process ") || has(text, " by task ")))
+  bool tells_task = text.starts_with("Process ") || text.starts_with("EIP: ") || text.starts_with("comm \"") || has(text, "): Oops ") || has(text, " by task ");
+  if ((!own && fault) || tells_task)
     read_task_from_header(text, event), own = true;
   if (own) last_own = r.last;
 }
@@ -266,7 +275,7 @@ Event build_event(const std::vector<const Line*>& lines, const Header& header) {
   const Record& opening = records[first];
   if (auto again = classify(opening.text)) {
     // Only the mended header says "NULL pointer dereference" when a mailer folded it.
-    if (again->role == header.role) e.kind = again->kind;
+    if (again->role == header.role && (!again->generic || header.generic)) e.kind = again->kind;
     e.header = opening.text.substr(again->at < opening.text.size() ? 0 : 0);
   } else {
     e.header = opening.text;

@@ -90,6 +90,11 @@ bool old_form(std::string_view text, Event& event) {
 
 bool read_cpu_line(std::string_view text, Event& event) {
   if (text.starts_with("Pid: ")) return old_form(text, event);
+  // x86_64 until 3.9 and alpha: a line of its own before the registers.
+  if (text.size() < 10 && text.starts_with("CPU ")) {
+    std::string_view number = text.ends_with(':') ? text.substr(4, text.size() - 5) : text.substr(4);
+    if (auto cpu = to_dec(trim(number))) return set(event.cpu, cpu), true;
+  }
   if (lockdep_ident(text, event)) return true;
   size_t comm = text.find("Comm: ");
   size_t pid = text.find("PID: ");
@@ -116,8 +121,9 @@ void read_task_from_header(std::string_view text, Event& event) {
   }
   if (auto m = match(", CPU#<d>: ", text)) set(event.cpu, to_dec(m->capture[0]));
   for (std::string_view pattern : {"CPU#<d> stuck for", "LOCKUP on cpu <d>", "CPU <d> self-detected hard LOCKUP", "Interrupt on CPU<d>",
-                                   "detected on CPU<d>", "self-detected stall on CPU <d>", "^CPU <d> Unable"})
+                                   "detected on CPU<d>", "detected stall on CPU <d>", "^CPU <d> Unable", "[Hardware Error]: CPU <d>: Machine"})
     if (auto m = match(pattern, text)) set(event.cpu, to_dec(m->capture[0]));
+  if (auto m = match("EFLAGS: <x> CPU: <d>", text)) set(event.cpu, to_dec(m->capture[1]));  // i386 until 3.9
   // "[comm:pid]" of a soft lockup, "task comm:pid blocked": the comm may hold ':' and blanks itself.
   size_t from = text.npos, end = text.npos;
   if (size_t at = text.find("s! ["); at != text.npos) {
@@ -159,6 +165,20 @@ void read_task_from_header(std::string_view text, Event& event) {
       Scan s(text.substr(paren + 7));
       set(event.pid, s.take_dec());
       if (event.comm.empty()) event.comm = std::string(text.substr(8, paren - 8));
+    }
+  }
+  // mm/kmemleak.c: "comm \"insmod\", pid 77, jiffies 4294901234"
+  if (auto m = match("comm \"*\", pid <d>, jiffies", text)) {
+    set(event.pid, to_dec(m->capture[0]));
+    size_t open = text.find('"', m->begin), close = text.find("\", pid", m->begin);
+    if (event.comm.empty() && close > open) event.comm = std::string(text.substr(open + 1, close - open - 1).substr(0, 64));
+  }
+  // alpha and sparc: "comm(pid): Oops 0", "comm(pid): Oops [#1]"
+  if (size_t at = text.find("): Oops "); at != text.npos && at < 64) {
+    size_t paren = text.rfind('(', at);
+    if (paren != text.npos && paren > 0 && to_dec(text.substr(paren + 1, at - paren - 1))) {
+      set(event.pid, to_dec(text.substr(paren + 1, at - paren - 1)));
+      if (event.comm.empty()) event.comm = std::string(trim(text.substr(0, paren)));
     }
   }
   if (size_t at = text.find(" invoked oom-killer"); at != text.npos && event.comm.empty() && at < 64)

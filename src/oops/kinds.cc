@@ -52,11 +52,16 @@ constexpr Rule kRules[] = {
     {K::kBugAt, Role::kOpens, "Kernel bug detected"},
     {K::kDoubleFault, Role::kDie, "PANIC: double fault"},
     {K::kDoubleFault, Role::kDie, "double fault: <x> [#"},
+    // arch/x86/kernel/traps.c: what die() calls the other traps; with "Oops: " before since 6.10.
+    {K::kOops, Role::kDie, "{alignment check|segment not present|invalid TSS|coprocessor segment overrun|simd exception|fpu exception|iret exception|bounds|overflow|device not available|control protection fault}: <x> [#"},
     {K::kInvalidOpcode, Role::kDie, "invalid opcode:"},
     {K::kDivideError, Role::kDie, "divide{ |_}error:"},
     {K::kStackSegment, Role::kDie, "stack segment:"},
     {K::kOops, Role::kDie, "int3: <x>"},
     {K::kS390Illegal, Role::kDie, "illegal operation: <x>"},
+    {K::kDivideError, Role::kDie, "{fixpoint divide|decimal divide|HFP divide} exception: <x>"},
+    {K::kOops, Role::kDie, "exception: <x> ilc:<n> [#"},  // arch/s390/kernel/traps.c: the other program checks
+    {K::kOops, Role::kDie, "operation: <x> ilc:<n> [#"},
     {K::kMachineCheck, Role::kDie, "Oops: Machine check"},
     {K::kPpcOops, Role::kDie, "Oops: Kernel access of bad area"},
     {K::kPpcOops, Role::kDie, "Oops: Bad kernel stack pointer"},
@@ -70,6 +75,8 @@ constexpr Rule kRules[] = {
     {K::kOops, Role::kDie, "<x> [#<d>]"},
     {K::kOops, Role::kDie, "Oops*[#<d>]"},            // riscv: "Oops - illegal instruction [#1]"
     {K::kOops, Role::kDie, "Kernel Fault: Code="},    // parisc
+    {K::kOops, Role::kDie, "Bad Address (null pointer deref?): Code="},
+    {K::kOops, Role::kDie, "(<d>): Oops <d>$"},       // alpha: "comm(pid): Oops 0"
     {K::kOops, Role::kDie, "[#<d>]:$"},
     {K::kOops, Role::kDie, "[#<d>]$"},
     {K::kCfiFailure, Role::kPrelude, "CFI failure at "},
@@ -88,7 +95,8 @@ constexpr Rule kRules[] = {
     {K::kHungTask, Role::kOpens, "INFO: task *blocked for more than"},
     {K::kHungTask, Role::kOpens, "INFO: task *blocked in I/O wait for more than"},
     {K::kHungTask, Role::kOpens, "INFO: task *can't die for more than"},
-    {K::kHungTask, Role::kOpens, "INFO: task *blocked on a mutex"},
+    // kernel/hung_task.c: debug_show_blocker(), since 6.15; ends the report of the task.
+    {K::kHungTask, Role::kAside, "INFO: task *blocked on a"},
     {K::kSchedulingWhileAtomic, Role::kOpens, "BUG: scheduling while atomic"},
     {K::kSleepingInAtomic, Role::kOpens, "BUG: sleeping function called from invalid context"},
     {K::kLockdep, Role::kOpens, "possible {circular|recursive|irq|nested} lock"},
@@ -98,7 +106,10 @@ constexpr Rule kRules[] = {
     {K::kLockdep, Role::kOpens, "{WARNING|INFO}: suspicious RCU usage"},
     {K::kLockdep, Role::kOpens, "{BUG|WARNING}: bad unlock balance detected"},
     {K::kLockdep, Role::kOpens, "{BUG|WARNING}: held lock freed"},
-    {K::kLockdep, Role::kOpens, "{BUG|WARNING}: {lock held when returning to user space|*still has locks held}"},
+    {K::kLockdep, Role::kOpens, "{BUG|WARNING}: {lock held when returning to user space|lock held at task exit time|bad contention detected}"},
+    {K::kLockdep, Role::kOpens, "{BUG|WARNING}: *still has locks held"},
+    {K::kLockdep, Role::kOpens, "BUG: MAX_LOCK"},
+    {K::kLockdep, Role::kOpens, "BUG: MAX_STACK_TRACE_ENTRIES"},
     {K::kLockdep, Role::kOpens, "WARNING: {Nested lock was not taken|nested lock was not taken}"},
     {K::kLockdep, Role::kOpens, "{BUG|WARNING}: Invalid wait context"},
     {K::kLockdep, Role::kOpens, "INFO: trying to register non-static key"},
@@ -107,6 +118,7 @@ constexpr Rule kRules[] = {
     {K::kBadPage, Role::kOpens, "BUG: Bad rss-counter state"},
     {K::kBadPage, Role::kOpens, "BUG: non-zero "},
     {K::kMemoryLeak, Role::kOpens, "BUG: memory leak"},
+    {K::kMemoryLeak, Role::kOpens, "unreferenced object 0x<x> (size <d>):"},  // mm/kmemleak.c: print_unreferenced()
     {K::kSlub, Role::kOpens, "BUG <w>*ainted*): {Poison|Redzone|Right Redzone|Left Redzone|Padding|Object|Freepointer|Freechain|Free|Invalid|Wrong|Slab|Allocated|Freelist|Alloc}"},
     {K::kSlub, Role::kOpens, "slab error in "},  // mm/slab.c, until 6.7
     {K::kWarning, Role::kOpens, "WARNING: CPU:*PID:*at"},
@@ -184,6 +196,7 @@ constexpr Veto kVetoes[] = {
     {"INFO", "INFO: 0x"},
     {"general", "general protection fault*error:<d> in "},
     {"general", "general protection fault ip:"},
+    {"general", "] general protection fault$"},  // the same, folded
     {"panic", "_panic:"},
     {"panic", "xlog_status:"},
     {"panic", "ddb.onpanic:"},
@@ -204,7 +217,8 @@ constexpr std::string_view kWords[] = {
     "possible ", "unsafe lock", "slab error", "NETDEV WATCHDOG", "oom-killer", "page allocation", "Machine ",
     "stack-protector", "rigger a crash", "nobody cared", "Booting the", "panicked", "unregister_netdevice",
     "VFS: ", "trusty: ", "SYZF", "fatal error:", "panic:", "Hardware Error", "EDAC MC", "Linux version ", "WARNING", "stack overflow",
-    "Kernel Fault", "slab error in",
+    "Kernel Fault", "slab error in", "detected hard", "alignment check", "segment not", "invalid TSS", "coprocessor", "simd exception", "fpu exception", "iret exception",
+    "bounds: ", "overflow: ", "device not avail", "control protection", " ilc:", "Bad Address (", "unreferenced object",
 };
 
 }  // namespace
@@ -233,6 +247,7 @@ bool joins(EventKind open, bool died, bool panicked, uint64_t lines_between, boo
     case Role::kDie:
       // The fault's own text comes first, then its die() line; a second die line is a second oops.
       if (lines_between <= 1) return true;  // or the rest of a folded die line
+      if (open == K::kDoubleFault && next.kind == K::kDoubleFault && !has_stack) return lines_between <= 3;
       if (died || lines_between > 40) return false;
       switch (open) {
         case K::kNullDereference: case K::kPagingRequest: case K::kBugAt: case K::kListCorruption:
@@ -244,9 +259,11 @@ bool joins(EventKind open, bool died, bool panicked, uint64_t lines_between, boo
       }
     case Role::kPrelude:
       // 32-bit arm and kernels without a WARN format print the reason after the WARNING line.
-      return open == K::kWarning && next.kind == K::kRefcount && lines_between <= 2;
+      return open == K::kWarning && (next.kind == K::kRefcount || next.kind == K::kListCorruption) && lines_between <= 2;
+    case Role::kAside:
+      return open == next.kind;
     case Role::kOpens:
-      if (open == K::kListCorruption && (next.kind == K::kBugAt || next.kind == K::kWarning)) return lines_between <= 4;
+      if (open == K::kListCorruption && (next.kind == K::kBugAt || next.kind == K::kWarning)) return lines_between <= 8;
       if (open == K::kRefcount && next.kind == K::kWarning) return lines_between <= 4;
       if (open == K::kCfiFailure && next.kind == K::kWarning) return lines_between <= 4;
       if (open == K::kSysrqCrash && !has_stack) return lines_between <= 4;
@@ -254,6 +271,7 @@ bool joins(EventKind open, bool died, bool panicked, uint64_t lines_between, boo
       if (open == K::kNetdevWatchdog && next.kind == K::kWarning) return lines_between <= 3;
       if (open == K::kBadPage && next.kind == K::kBadPage) return lines_between <= 1 && !has_stack;
       if (open == K::kMachineCheck && next.kind == K::kMachineCheck) return true;
+      if (open == K::kMemoryLeak && next.kind == K::kMemoryLeak) return lines_between <= 1 && !has_stack;
       if (open == K::kHardLockup && next.kind == K::kHardLockup) return lines_between <= 3 && !has_stack;
       return false;
   }

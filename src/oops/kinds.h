@@ -17,6 +17,7 @@ enum class Role {
   kDie,     // from die(): joins the fault, BUG or corruption message before it
   kPanic,   // joins the event before it
   kPrelude, // printed just before the header proper: refcount_t:, list_add corruption
+  kAside,   // a further sentence of the report before it; alone, a report
 };
 
 struct Header {

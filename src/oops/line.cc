@@ -50,6 +50,10 @@ size_t printk_time(std::string_view text, size_t at, double& time) {
   while (is_digit(s.peek())) s.eat(s.peek());
   std::string number(text.substr(digits, s.at() - digits));
   s.blanks();
+  if (s.eat('<')) {  // `dmesg -d`: "[   12.345678 <    0.000010>]"
+    s.take_until('>');
+    s.blanks();
+  }
   if (!s.eat(']')) return 0;
   time = std::strtod(number.c_str(), nullptr);
   return s.at();
@@ -103,6 +107,7 @@ bool human_time(Scan& s, Line& line) {
 
 bool syslog_date(Scan& s) {
   size_t start = s.at();
+  if (is_digit(s.peek()) && is_digit(s.peek(3)) && s.peek(4) == ' ' && is_upper(s.peek(5))) s.seek(start + 5);  // "2025 Jan 21 …"
   if (eat_any(s, kMonths)) {
     s.blanks();
     if (s.take_dec()) {
@@ -130,6 +135,20 @@ bool syslog(Scan& s, Line& line) {
   size_t start = s.at();
   if (!syslog_date(s)) return false;
   size_t date_end = s.at();
+  // A date alone: `dmesg --time-format iso` (a comma before the microseconds), what tests and terminals put before each line of a console
+  // ("2025-01-21T12:07:18.015541Z 01O [   12.345678]": GitLab).
+  std::string_view date = std::string_view(line.raw).substr(start, date_end - start);
+  s.blanks();
+  size_t bare = s.at();
+  if (is_digit(s.peek()) && is_digit(s.peek(1)) && (s.peek(2) == 'O' || s.peek(2) == 'E') && (s.peek(3) == ' ' || s.peek(3) == '+')) bare += 4;
+  s.seek(bare);
+  s.blanks();
+  if (s.peek() == '[' || (s.peek() == '<' && is_digit(s.peek(1))) || (date.size() > 19 && date[10] == 'T' && date[19] == ',')) {
+    line.wall_time = std::string(date);
+    if (s.peek() != '[' && s.peek() != '<') s.seek(date_end);
+    return true;
+  }
+  s.seek(date_end);
   for (int word = 0; word < 4; word++) {
     s.blanks();
     std::string_view token = s.take_word();
@@ -184,6 +203,22 @@ void rt_column(Scan& s, Line& line) {
   }
 }
 
+// Android's vendors print CPU and task: "[   12.345678] (3)[77:poller]text".
+void vendor_task(Scan& s, Line& line) {
+  size_t start = s.at();
+  if (s.eat('(') && s.take_dec() && s.eat(")[")) {
+    if (auto pid = s.take_dec(); pid && s.eat(':')) {
+      std::string_view comm = s.take_until(']');
+      if (comm.size() <= 24) {
+        line.caller = "T" + std::to_string(*pid);
+        line.stream = Stream::kCaller;
+        return;
+      }
+    }
+  }
+  s.seek(start);
+}
+
 bool printk_prefix(Scan& s, Line& line) {
   size_t end = printk_time(line.raw, s.at(), line.time);
   if (end == 0) return false;
@@ -193,6 +228,7 @@ bool printk_prefix(Scan& s, Line& line) {
   if (caller_id(s, line.caller)) line.stream = Stream::kCaller;
   s.eat(' ');
   rt_column(s, line);
+  vendor_task(s, line);
   return true;
 }
 
@@ -228,8 +264,10 @@ Line read_line(std::string_view raw, uint64_t number) {
   quoting(s);
   size_t unquoted = s.at();
   s.blanks();
-  bool any = syslog(s, line);
+  bool any = level(s);
+  any |= syslog(s, line);
   any |= level(s);
+  any = any || s.eat("kernel: ");
   any |= human_time(s, line);
   if (any && !line.foreign) caller_id(s, line.caller);
   if (!line.caller.empty()) line.stream = Stream::kCaller;

@@ -32,7 +32,7 @@ bool version_missing(std::string_view text) {
 // "WARNING: CPU: 5 PID: 3 at", "…paging request at virtual", "INFO: task x blocked for more than", "KASAN: x in".
 bool header_wants_more(std::string_view text) {
   constexpr std::string_view kEnds[] = {" at", " in", " on", " address", " address:", " virtual", "kernel", " kernel paging", "request",
-                                        " than", " pointer", " dereference", ",", " for", "Not", " from", " memory", " stuck", "to", "unreadable", "paging"};
+                                        " than", " pointer", " dereference", ",", " for", "Not", " from", " memory", " stuck", "to", "unreadable", "paging", " @", "LOCKUP", "INFO:", "WARNING:", "BUG:"};
   if (text.size() < 12 || text.size() > kLongestHeader) return false;
   bool ends = matches("WARNING: CPU: <n> PID: <n> at *.{c|h|S|rs}:<n>$", text);
   for (std::string_view end : kEnds) ends = ends || text.ends_with(end);
@@ -44,6 +44,14 @@ bool certain_frame(std::string_view text) {
   return frame && frame->certain;
 }
 
+// The address of a program counter without its name: "RIP: 0010:[<ffff…>]  [<ffff…>]", "NIP [c000…]", "Krnl PSW : 0704… 0000…".
+bool pc_wants_name(std::string_view text) {
+  if (text.size() > 128 || has(text, "+0x")) return false;
+  for (std::string_view start : {"RIP:", "RIP ", "IP:", "EIP", "NIP [", "LR [", "Krnl PSW", "epc ", "ra ", "ERA:", "PC:", "TPC:", "RPC:", "IAOQ[", "RP(r2)", "pc :", "lr :"})
+    if (text.starts_with(start)) return text.ends_with("]") || text.ends_with(":") || is_hex(text.back());
+  return false;
+}
+
 // Whether `next`, which no logger prefixed, is the rest of `text`.
 bool continues(std::string_view text, size_t raw_size, bool prefixed, std::string_view next, bool next_indented) {
   if (next.empty() || next == "...") return false;
@@ -51,6 +59,7 @@ bool continues(std::string_view text, size_t raw_size, bool prefixed, std::strin
   if (starts_known(next)) return false;
   if (next[0] == '<' && next.size() > 1 && !is_digit(next[1]) && !(is_hex(next[1]) && is_hex(next[2 % next.size()]))) return false;
   if (text == "pc :" || text == "lr :" || text == "RIP:" || text == "PC is at") return true;
+  if (prefixed && raw_size >= kShortestFolded && pc_wants_name(text) && next.size() < 160 && (certain_frame(next) || next.starts_with("(") || (is_hex(next[0]) && has(next, "+0x")))) return true;
   if (version_missing(text) || header_wants_more(text)) return !certain_frame(next) || header_wants_more(text);
   if (next.starts_with("[") && next.ends_with("]") && next.find('[', 1) == next.npos && next.find('<') == next.npos && certain_frame(text) && next.size() < 100) return true;
   if (text.starts_with("Modules linked in") || text.starts_with("Code:") || text.starts_with("Hardware name:"))
@@ -59,7 +68,8 @@ bool continues(std::string_view text, size_t raw_size, bool prefixed, std::strin
   if (certain_frame(text) || certain_frame(next)) return false;
   RegisterState state;
   if (read_registers(text, state) || text.ends_with(":")) return true;
-  return text.size() <= kLongestHeader && classify(text).has_value() && !classify(next).has_value();
+  bool tail = has(next, "[#") && !has(text, "[#");  // "Internal error: Oops - undefined" | "instruction: 0 [#1]"
+  return text.size() <= kLongestHeader && classify(text).has_value() && (tail || !classify(next).has_value());
 }
 
 void split_joined(const Line& line, std::vector<Record>& out) {

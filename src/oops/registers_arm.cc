@@ -67,10 +67,23 @@ bool named(std::string_view text, RegisterLine& out) {
 
 bool read_arm(std::string_view text, RegisterLine& out) {
   Scan s(text);
-  if (s.eat("PC is at ") || s.eat("LR is at ")) {
+  // arm; alpha and others in lower case ("pc is at", "ra is at").
+  if (s.eat("PC is at ") || s.eat("LR is at ") || s.eat("pc is at ") || s.eat("ra is at ")) {
     Frame frame;
     if (!read_location(s, frame, true)) return false;
-    (text[0] == 'P' ? out.pc : out.lr) = frame;
+    (text[0] == 'P' || text[0] == 'p' ? out.pc : out.lr) = frame;
+    return true;
+  }
+  // m68k: "PC: [<00123456>] f+0x1/0x2"; arc: "[ERET  ]: f+0x1/0x2"
+  if (s.eat("PC: [<") || s.eat("[ERET  ]: ")) {
+    Frame frame;
+    if (text[0] == 'P') {
+      frame.address = s.take_hex();
+      if (!s.eat(">] ")) return false;
+    }
+    if (!read_location(s, frame, false)) return false;
+    out.pc = frame;
+    out.arch = Arch::kOther;
     return true;
   }
   if (has(text, ": [<") && bracketed(text, out)) return true;

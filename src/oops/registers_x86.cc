@@ -42,6 +42,11 @@ void instruction_pointer(Scan& s, const char* name, RegisterLine& out) {
   }
   s.blanks();
   if (s.eat("? ")) pc.reliable = true;
+  std::string module;
+  if (s.peek() == ':') {  // x86_64 until 2.6.25: ":module:function+0x1/0x2"
+    s.eat(':');
+    module = std::string(s.take_until(':'));
+  }
   bool found = read_location(s, pc, false);
   if (!found && !pc.address) {  // decode_stacktrace.sh: "0010:f (lib/x.c:12) mod"
     size_t name_start = s.at();
@@ -55,6 +60,7 @@ void instruction_pointer(Scan& s, const char* name, RegisterLine& out) {
     auto address = s.take_hex();
     if (address) pc.address = address;
   }
+  if (!module.empty() && pc.module.empty()) pc.module = module;
   if (pc.address && !out.user_mode) out.values.push_back({name, *pc.address});
   if (!pc.symbol.empty() || pc.address) out.pc = pc;
 }

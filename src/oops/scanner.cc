@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kFullWindowEvents = 16;
 // A line of no known format ("BUG: something") this close behind a header is part of that report.
 constexpr uint64_t kGenericDistance = 60;
+// Mailers fold from about 66 columns on; no header is longer than this.
+constexpr size_t kShortestFolded = 48, kLongestHalf = 256;
 
 }  // namespace
 
@@ -60,7 +62,7 @@ void Scanner::finish() {
 void Scanner::bulk(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
-    if (open_.empty()) {
+    if (open_.empty() && !half_) {
       size_t word = search_.find(text, at);
       size_t skip_to = text.size();
       if (word != text.npos) {
@@ -90,6 +92,10 @@ void Scanner::one_line(std::string_view raw) {
   if (!open_.empty() && open_.back().first + 1 == number_ && has(line.text(), "** replaying previous printk message **")) open_.pop_back();
   line.suspect = search_.find(line.raw, 0) != std::string_view::npos;
   auto found = line.suspect ? classify(line.text()) : std::nullopt;
+  // The second half of a header is none of its own.
+  if (folded_header(line)) found.reset();
+  half_.reset();
+  if (line.suspect && line.prefixed && line.raw.size() >= kShortestFolded && line.raw.size() <= kLongestHalf && (!found || found->generic)) half_ = line;
   if (open_.empty() && !found) return;
   window_bytes_ += line.raw.size() + sizeof(Line);
   window_.push_back(std::move(line));
@@ -107,6 +113,27 @@ void Scanner::one_line(std::string_view raw) {
     if (has(text, "Sending NMI from CPU")) open.other_cpus = true;
   }
   settle(false);
+}
+
+// Headers are known by one line; a mailer may have put half of it on the next, without a prefix.
+bool Scanner::folded_header(const Line& rest) {
+  if (!half_ || rest.prefixed || rest.number != half_->number + 1 || rest.text().size() > kLongestHalf) return false;
+  std::string whole = std::string(trim(half_->text())) + " " + std::string(trim(rest.text()));
+  auto found = classify(whole);
+  bool opened = !open_.empty() && open_.back().first == half_->number;
+  if (!found || found->generic || (!opened && found->at >= half_->text().size())) return false;
+  if (opened) {  // "INFO:" alone had opened it
+    open_.back().header = *found;
+    return true;
+  }
+  if (open_.empty()) {
+    window_bytes_ += half_->raw.size() + sizeof(Line);
+    window_.push_back(*half_);
+  } else if (window_.empty() || window_.back().number != half_->number) {
+    return false;
+  }
+  header(*found);
+  return true;
 }
 
 bool Scanner::same_stream(const Open& open, const Line& line) const {

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,7 @@ class Scanner {
   void bulk(std::string_view text);
   void one_line(std::string_view raw);
   void header(const Header& header);
+  bool folded_header(const Line& rest);
   bool join_open(const Header& header, const Line& line);
   void settle(bool all);
   void emit(Open& open);
@@ -63,6 +65,7 @@ class Scanner {
   size_t window_bytes_ = 0;
   std::deque<Open> open_;      // reports not given out yet, by first line
   uint64_t emitted_ = 0;
+  std::optional<Line> half_;   // the line before, if it may be the first half of a header that a mailer folded
   std::string release_;
 };
 

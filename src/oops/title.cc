@@ -154,6 +154,7 @@ void own_wording(Event& event) {
   switch (event.kind) {
     case EventKind::kOutOfMemory: event.title = "out of memory"; break;
     case EventKind::kPageAllocationFailure: event.title = "page allocation failure" + in; break;
+    case EventKind::kMemoryLeak: event.title = "memory leak" + in; break;
     case EventKind::kSerror: event.title = "SError" + in; break;
     case EventKind::kBadMode: event.title = "Bad mode" + in; break;
     case EventKind::kHardLockup: event.title = "hard lockup" + in; break;
