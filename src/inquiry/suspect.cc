@@ -189,8 +189,8 @@ std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene:
 std::optional<FreedObject> freed_object(const scene::CrashScene& scene, const Suspect& s) {
   using Kind = scene::Identity::Kind;
   auto is_free = [](const scene::Identity& id) { return id.kind == Kind::kSlab && id.free && *id.free; };
-  // What it points at: a dangling pointer that led into memory which was given back.
-  if (s.shape == Shape::kKernel && is_free(s.identity)) {
+  // What it points at: a dangling pointer that led into memory which was given back. (A jump into an object says nothing of the object.)
+  if (!s.executed && s.shape == Shape::kKernel && is_free(s.identity)) {
     FreedObject f;
     f.identity = s.identity;
     f.address = *s.reached;

@@ -167,14 +167,15 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def end(self, seconds=20):
+    def end(self, seconds=20, kill=True):
         stop = time.monotonic() + seconds
         while time.monotonic() < stop:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return os.waitstatus_to_exitcode(status)
             self.wait_for('\0', 0.1)
-        os.kill(self.pid, signal.SIGKILL)
+        if kill:
+            os.kill(self.pid, signal.SIGKILL)
         return None
 
 
@@ -199,8 +200,13 @@ def check_prompt(checks, program, work):
     checks.that('history is kept', 'frobnicate' in (work / '.inquest_history').read_text())
     t = Terminal(work, program, 'shell', LOG)
     checks.that('it opens again', t.wait_for('inquest> '), t.seen)
-    t.type('\x04')
-    checks.that('Ctrl-D leaves with 0', t.end() == 0)
+    # What is typed before the prompt has set the terminal may be dropped, as a person would see: typed again then.
+    for _ in range(5):
+        t.type('\x04')
+        status = t.end(seconds=4, kill=False)
+        if status is not None:
+            break
+    checks.that('Ctrl-D leaves with 0', status == 0, t.seen)
     t = Terminal(work, program, 'report', LOG)
     checks.that('colours on a terminal', t.wait_for('\x1b[1m'), t.seen[:200])
     t.end()

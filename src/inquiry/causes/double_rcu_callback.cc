@@ -58,7 +58,7 @@ void read_memory(Case& c) {
   std::string words = fmt::format("{} {}", hex(shape.next), hex(shape.prev));
   // RCU writes into a head that it holds: `func` is cleared before it is called (6.x and some 5.x), `next` when the list is cut behind it
   // (rcu_segcblist_extract_done_cbs). What the loop had loaded is in the registers still.
-  bool func_cleared = shape.prev == 0 && c.self_called && (!c.seen.call || c.seen.call->cleared);
+  bool func_cleared = shape.prev == 0 && c.self_called && (!c.seen.call || c.seen.call->cleared || c.seen.call->target_text.empty());
   bool cut = shape.next == 0 && func_cleared;
   c.emptied = (shape.self_next && (shape.self_prev || func_cleared)) || cut;
   std::vector<std::pair<std::string, std::string>> values = {{"next", hex(shape.next)}, {"func", hex(shape.prev)}};

@@ -4,6 +4,8 @@
 // loaded from, or that it points at, lies on a free list of its cache. An object that was handed out again looks alive: nothing is said then.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -87,6 +89,17 @@ Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen
     v.object.cache = seen.freed->identity.cache;
     if (!seen.freed->type.empty()) v.object.type = seen.freed->type;
     if (!seen.freed->member.empty()) v.object.member = seen.freed->member;
+    // A part that many structs share (a list_head, a callback_head) names nothing: the cache's own struct does.
+    auto part = v.object.type.empty() ? std::nullopt : scene.size_of(v.object.type);
+    if (part && *part * 2 < seen.freed->identity.object_size) {
+      ObjectRef whole;
+      name_by_memory(scene, seen.freed->address, whole);
+      if (!whole.type.empty()) {
+        v.object.type = whole.type;
+        v.object.member = whole.member;
+        v.object.members = whole.members;
+      }
+    }
   }
   std::string object = v.object.type.empty() ? "an object" : v.object.type;
   v.summary = fmt::format("{} used {}{} after it had been freed: {} was {}.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, object,
@@ -94,6 +107,8 @@ Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen
                           shape_words(s.value, s.shape).empty() ? hex(s.value) : shape_words(s.value, s.shape));
   if (seen.freed) v.summary += fmt::format(" The object at {} is free ({}).", hex(seen.freed->identity.object_start), seen.freed->identity.free_how);
   weigh(v, seen, poisoned);
+  // What RCU holds may well be freed by its own callback: that it is free does not say that it was when it was handed over.
+  if (s.executed && from_rcu_loop(seen)) v.confidence = std::min(v.confidence, 0.5);
   v.would_settle.push_back("who freed it: the same crash with slub_debug=U (or KASAN), which records the stack of the last free");
   return {v};
 }
