@@ -13,6 +13,7 @@
 #include "cli/examine.h"
 #include "triage/run.h"
 #include "triage/table.h"
+#include "triage/typed.h"
 
 namespace inquest::cli {
 
@@ -30,7 +31,12 @@ class OpenedInput : public triage::Examination {
     return {};
   }
   bool is_dump() const override { return input_.is_dump; }
-  Result<report::Report> report() override { return examine(session_, input_); }
+  Result<report::Report> report() override {
+    TRY(report::Report report, examine(session_, input_));
+    if (report.events.empty() && !input_.is_dump)
+      if (auto typed = triage::typed_stack(input_.text)) report.events.push_back(std::move(*typed));
+    return report;
+  }
   void look_for_fix(report::Report& report) override { ask_archives(options_, input_.text, session_.opened_kernel(), report); }
 
  private:

@@ -8,6 +8,7 @@
 #include "triage/run.h"
 #include "triage/story.h"
 #include "triage/table.h"
+#include "triage/typed.h"
 #include "triage/when.h"
 
 namespace inquest::triage {
@@ -51,6 +52,21 @@ TEST(Story, AWarningOfLongAgoIsAnotherStory) {
   Story story = story_of(report_of(kWarning + panic(9000, "do_idle")));
   EXPECT_EQ(story.cause_id, "");
   EXPECT_EQ(story.key, story_of(report_of(panic(1, "do_idle"))).key);
+}
+
+TEST(Typed, AStackAloneTellsACrash) {
+  const std::string stack = "idr_remove+0x18/0x20\nput_ticket+0x40/0xa0 [desk]\nclose_desk+0x1/0x9 [desk]\n";
+  auto plain = typed_stack(stack), traced = typed_stack("Call trace:\n " + stack);
+  ASSERT_TRUE(plain && traced);
+  EXPECT_EQ(plain->frames[1].symbol, "put_ticket");
+  EXPECT_EQ(plain->frames[1].module, "desk");
+  report::Report a, b;
+  a.events = {*plain};
+  b.events = {*traced};
+  EXPECT_EQ(story_of(a).key, story_of(b).key);
+  EXPECT_TRUE(story_of(a).key.starts_with("put_ticket-")) << story_of(a).key;
+  EXPECT_FALSE(typed_stack("x+0x1/0x2\ny+0x1/0x2\n"));
+  EXPECT_FALSE(typed_stack("a = b+0x1/0x2 and\nso on+0x1/0x2 it\ngoes+1\n"));
 }
 
 TEST(When, DatesOfPathsAndLogs) {
