@@ -30,6 +30,8 @@ constexpr Command kCommands[] = {
     {"events", "events", "What the log tells: warnings, oopses, panics.", c::event, true},
     {"event", "event [E1]", "One event: registers as variables, frames as source lines.", c::event, true},
     {"why", "why REGISTER [EVENT]", "What a register held at an event, in the words of the source, and where that value was born: backward through instructions and callers, and whether memory still holds what was loaded.\n  why x3 E1", c::why, true},
+    {"writers", "writers TYPE.MEMBER [MODULE] [SECONDS]", "Which functions store to this member: their code is followed with the types of pointers. Everywhere, modules first, for at most 20 seconds.\n  writers xa_node.count\n  writers list_head.next nfsd 60", c::writers},
+    {"users", "users TYPE.MEMBER [MODULE] [SECONDS]", "The same with those that read it.", c::users},
     {"references", "references [-e] [-a] ADDRESS [SIZE] | LOW-HIGH", "What points there: registers, stacks (in whose frame), globals, slab objects, in one scan of the dump. An address in a slab object means\nthe whole object; -e: that very address. -a: all, left-over words below stack pointers too.\n  references ffff8c2002647010\n  references ffff8c2002647000 40", c::references},
     {"locks", "locks [-a] [ADDRESS]", "Who waits for which lock (mutex, rw_semaphore, semaphore, rt_mutex, spinlock, folio) or event (completion, wait queue), who holds it, and which of them\nwait for each other. -a: whole stacks. With an address: that lock, or the object it is in.\n  locks\n  locks -a", c::locks},
     {"callbacks", "callbacks TYPE.MEMBER", "Who hands this member over to RCU, and with which callback.\n  callbacks xa_node.callback_head", c::callbacks},

@@ -64,6 +64,8 @@ Result<std::string> vtop(const Context&, const Words&);
 // locks
 Result<std::string> locks(const Context&, const Words&);
 Result<std::string> references(const Context&, const Words&);
+Result<std::string> writers(const Context&, const Words&);
+Result<std::string> users(const Context&, const Words&);
 // code
 Result<std::string> dis(const Context&, const Words&);
 Result<std::string> why(const Context&, const Words&);
