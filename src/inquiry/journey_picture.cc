@@ -57,6 +57,7 @@ JourneyStep step_of(const scene::JourneyStep& s, const std::string& event) {
   step.address = s.address;
   step.object = s.object;
   step.offset = s.offset;
+  if (!s.members.empty()) step.member = s.members.front();
   step.event = event;
   if (s.pc) step.command = "dis -lx " + bare_hex(s.pc);
   return step;
@@ -71,7 +72,8 @@ bool add_way_back(const scene::CrashScene& scene, const scene::EventView& fatal,
   std::vector<JourneyStep> back;
   for (const auto& s : journey->steps) {
     if (back.size() == kMostSteps || s.kind == "several") break;
-    if (s.depth > kDeepest) continue;
+    // Copies between registers of one function tell nothing.
+    if (s.depth > kDeepest || s.kind == "move" || s.kind == "reload") continue;
     JourneyStep step = step_of(s, fatal.id);
     if (back.empty() || back.back().title != step.title || back.back().where != step.where) back.push_back(std::move(step));
   }

@@ -80,17 +80,51 @@ struct TypedObject {
   bool subject = false;                  // the one the verdict names
 };
 
-std::vector<TypedObject> typed_objects(const ObjectRef& named, const std::vector<JourneyStep>& journey) {
+// A name may be another type's too (struct track is one of mm/slub.c and may be a module's): only a type that has the member where it was found will do.
+bool has_member(const scene::CrashScene& scene, const std::string& type, uint64_t offset, const std::string& member) {
+  auto head = [](const std::string& path) { return path.substr(0, path.find_first_of(".[")); };
+  auto found = scene.members_at(type, offset);
+  return member.empty() || std::any_of(found.begin(), found.end(), [&](const scene::MemberView& m) { return head(m.path) == head(member); });
+}
+
+bool is_typed(const scene::CrashScene& scene, const JourneyStep& step) {
+  return is_address(step.address) && !step.object.empty() && step.offset >= 0 && has_member(scene, step.object, uint64_t(step.offset), step.member);
+}
+
+std::vector<TypedObject> typed_objects(const scene::CrashScene& scene, const ObjectRef& named, const std::vector<JourneyStep>& journey) {
   std::vector<TypedObject> objects;
   if (auto start = number(named.address); is_address(start) && !named.type.empty()) objects.push_back({named.type, *start, true});
   for (size_t i = journey.size(); i-- > 0;)
-    if (is_address(journey[i].address) && !journey[i].object.empty()) objects.push_back({journey[i].object, *journey[i].address - uint64_t(journey[i].offset), false});
+    if (is_typed(scene, journey[i])) objects.push_back({journey[i].object, *journey[i].address - uint64_t(journey[i].offset), false});
   return objects;
+}
+
+// "name[0]", "name[1]", … as "name[0…7]".
+std::string joined(const std::vector<std::string>& names) {
+  std::string text, last_stem, last;
+  auto flush = [&] {
+    if (!last.empty()) text += "…" + last;
+    last.clear();
+  };
+  for (const auto& name : names) {
+    size_t open = name.find('[');
+    std::string stem = name.ends_with(']') && name.rfind('[') == open ? name.substr(0, open) : "";
+    if (!stem.empty() && stem == last_stem) {
+      last = name.substr(open + 1);
+      if (text.ends_with(']')) text.pop_back();
+      continue;
+    }
+    flush();
+    text += (text.empty() ? "" : ", ") + name;
+    last_stem = stem;
+  }
+  flush();
+  return text;
 }
 
 // The members in the word at an offset: those that share bytes joined by |, those behind each other by a comma.
 std::string members_in(const scene::CrashScene& scene, const std::string& type, uint64_t offset) {
-  std::string names;
+  std::vector<std::string> names;
   uint64_t at = offset, end = offset + kWord;
   while (at < end) {
     std::string here;
@@ -100,10 +134,10 @@ std::string members_in(const scene::CrashScene& scene, const std::string& type, 
       here += (here.empty() ? "" : " | ") + m.path;
       next = std::min(next, m.offset + std::max<uint64_t>(m.size, 1));
     }
-    if (!here.empty()) names += (names.empty() ? "" : ", ") + here;
+    if (!here.empty()) names.push_back(here);
     at = here.empty() ? at + 1 : std::max(next, at + 1);
   }
-  return names;
+  return joined(names);
 }
 
 void name_members(const scene::CrashScene& scene, const TypedObject& object, MemoryWindow& window) {
@@ -156,7 +190,7 @@ void gather_memory(const scene::CrashScene& scene, const Inquiry& inquiry, Pictu
     bool any = std::any_of(window.words.begin(), window.words.end(), [](const MemoryWord& w) { return w.value.has_value(); });
     if (!any) continue;
     add_marks(inquiry, pictures.journey, window);
-    for (const auto& object : typed_objects(inquiry.verdicts.front().object, pictures.journey)) name_members(scene, object, window);
+    for (const auto& object : typed_objects(scene, inquiry.verdicts.front().object, pictures.journey)) name_members(scene, object, window);
     pictures.memory.push_back(std::move(window));
   }
 }
@@ -184,11 +218,12 @@ std::optional<uint64_t> place_in(const scene::CrashScene& scene, const Inquiry& 
 void gather_layout(const scene::CrashScene& scene, const Inquiry& inquiry, Pictures& pictures) {
   const auto& object = inquiry.verdicts.front().object;
   auto start = number(object.address);
-  if (auto place = object.type.empty() ? std::nullopt : place_in(scene, inquiry, object))
+  auto place = object.type.empty() ? std::nullopt : place_in(scene, inquiry, object);
+  if (place && has_member(scene, object.type, *place, object.member))
     pictures.layout = struct_layout(scene, object.type, *place, is_address(start) ? start : std::nullopt);
   for (size_t i = pictures.journey.size(); i-- > 0 && !pictures.layout && object.type.empty();) {
     const auto& step = pictures.journey[i];
-    if (is_address(step.address) && !step.object.empty() && step.offset >= 0)
+    if (is_typed(scene, step))
       pictures.layout = struct_layout(scene, step.object, uint64_t(step.offset), *step.address - uint64_t(step.offset));
   }
 }

@@ -69,7 +69,7 @@ struct JourneyStep {
   bool changed = false;                  // memory holds something else now
   // The memory it was read from, and whose member that is, where known.
   std::optional<uint64_t> address;
-  std::string object;
+  std::string object, member;
   int64_t offset = 0;                    // of `address` in the object
 };
 
