@@ -230,6 +230,20 @@ void gather_layout(const scene::CrashScene& scene, const Inquiry& inquiry, Pictu
 
 }  // namespace
 
+namespace {
+
+// Finding who waits walks every stack: only for a verdict that speaks of waiting.
+bool is_about_waiting(const Inquiry& inquiry) {
+  const auto& v = inquiry.verdicts.front();
+  for (const char* cause : {"deadlock", "lock-held-too-long", "spinlock-lockup", "hung-task", "soft-lockup", "hard-lockup", "rcu-stall"})
+    if (v.cause == cause) return true;
+  return std::any_of(inquiry.dossier.evidence().begin(), inquiry.dossier.evidence().end(), [&](const Evidence& e) {
+    return e.origin == Origin::kGraph && std::find(v.evidence.begin(), v.evidence.end(), e.id) != v.evidence.end();
+  });
+}
+
+}  // namespace
+
 Pictures gather_pictures(const scene::CrashScene& scene, const Inquiry& inquiry) {
   Pictures pictures;
   if (inquiry.verdicts.empty()) return pictures;
@@ -237,6 +251,8 @@ Pictures gather_pictures(const scene::CrashScene& scene, const Inquiry& inquiry)
   if (!scene.facts().has_dump) return pictures;
   gather_memory(scene, inquiry, pictures);
   gather_layout(scene, inquiry, pictures);
+  const auto* locks = is_about_waiting(inquiry) ? scene.locks() : nullptr;
+  if (locks) pictures.waits = wait_graph(*locks);
   return pictures;
 }
 

@@ -99,5 +99,6 @@ WordShape shape_of(uint64_t value, uint64_t address, scene::Identity::Kind kind)
 MemoryWindow memory_window(const scene::CrashScene& scene, uint64_t start, size_t words);
 std::optional<StructLayout> struct_layout(const scene::CrashScene& scene, const std::string& type, uint64_t place, std::optional<uint64_t> address);
 std::vector<JourneyStep> journey_of(const scene::CrashScene& scene, const Inquiry& inquiry);
+std::optional<WaitGraph> wait_graph(const scene::LockGraphView& view);
 
 }  // namespace inquest::inquiry

@@ -187,5 +187,44 @@ TEST(Pictures, OfALogHoldNoMemory) {
   EXPECT_FALSE(pictures.layout);
 }
 
+TEST(WaitGraph, TheCycleIsThereWithWhoWaitsBehindIt) {
+  scene::LockGraphView view;
+  auto task = [](uint64_t address, int pid) { return scene::TaskView{address, pid, "t" + std::to_string(pid), "UN", std::nullopt}; };
+  view.locks.resize(3);
+  for (size_t i = 0; i < 3; i++) {
+    view.locks[i].address = 0x1000 * (i + 1);
+    view.locks[i].kind = i == 2 ? "completion" : "mutex";
+  }
+  view.locks[0].text = "&a->gate";
+  for (int pid = 1; pid <= 12; pid++) {
+    scene::WaitView wait;
+    wait.task = task(uint64_t(pid), pid);
+    wait.lock = pid == 2 ? 1 : 0;
+    view.locks[wait.lock].waits.push_back(view.waits.size());
+    view.waits.push_back(wait);
+  }
+  view.locks[2].waits = {5};
+  scene::LockHolder holder;
+  holder.task = task(2, 2);
+  holder.sure = true;
+  view.locks[0].holders = {holder};
+  holder.task = task(1, 1);
+  holder.sure = false;
+  view.locks[1].holders = {holder};
+  view.cycles = {{0, 1}};
+  auto graph = wait_graph(view);
+  ASSERT_TRUE(graph);
+  size_t ring = 0, tasks = 0;
+  for (const auto& n : graph->nodes) {
+    ring += n.in_cycle;
+    tasks += !n.lock;
+  }
+  EXPECT_EQ(ring, 4u);   // two tasks and their two locks
+  EXPECT_EQ(tasks, 8u);  // and six of the ten that wait behind them
+  EXPECT_EQ(graph->nodes[0].label, "&a->gate");
+  EXPECT_EQ(graph->edges.back().label, "perhaps held by");
+  EXPECT_FALSE(wait_graph(scene::LockGraphView{}));
+}
+
 }  // namespace
 }  // namespace inquest::inquiry
