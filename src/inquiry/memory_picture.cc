@@ -119,8 +119,8 @@ WordShape shape_of(uint64_t value, uint64_t address, Kind kind) {
     case Kind::kSlab: return WordShape::kObject;
     case Kind::kVmalloc: case Kind::kMapped: return WordShape::kMapped;
     case Kind::kErrno: return WordShape::kErrno;
-    // Programs, libraries and stacks lie high (0x55…, 0x7f…); a small upper half is rather two 32-bit numbers.
-    case Kind::kUser: return (value >> 32) < 0x40 ? WordShape::kNumber : WordShape::kUser;
+    // Programs, libraries and stacks lie high (0x55…, 0x7f…); a small half is rather one of two 32-bit numbers.
+    case Kind::kUser: return (value >> 32) < 0x40 || uint32_t(value) < 0x1000 ? WordShape::kNumber : WordShape::kUser;
     case Kind::kNonCanonical: case Kind::kUnmapped: return WordShape::kStray;
     case Kind::kUnknown: case Kind::kNull: break;
   }

@@ -48,7 +48,7 @@ class Builder {
  private:
   void add_lock(const scene::LockView& l) {
     std::string name = l.text.empty() ? l.kind : l.text;
-    add_node(lock_id(l), name, fmt::format("{} at {}", l.kind, hex(l.address)), true);
+    add_node(lock_id(l), name, fmt::format("{} {}", l.kind == "rw_semaphore" ? "rwsem" : l.kind, hex(l.address)), true);
     size_t shown = 0;
     // Those of the cycle must be there; of the others the first.
     for (size_t w : l.waits) {

@@ -13,8 +13,8 @@ namespace {
 
 using inquiry::WaitGraph;
 
-constexpr double kNodeWidth = 176, kNodeHeight = 40, kRowGap = 34;
-constexpr size_t kMostNodes = 40, kColumns = 4;
+constexpr double kNodeWidth = 190, kNodeHeight = 40, kRowGap = 34;
+constexpr size_t kMostNodes = 40, kColumns = 3;
 
 struct Spot {
   double x = 0, y = 0;                    // centre
@@ -37,6 +37,18 @@ double place_rows(const std::vector<const WaitGraph::Node*>& rest, double top, S
   for (size_t i = 0; i < rest.size(); i++) spots[rest[i]->id] = {step * (double(i % kColumns) + 0.5), top + kNodeHeight / 2 + double(i / kColumns) * (kNodeHeight + kRowGap)};
   size_t rows = (rest.size() + kColumns - 1) / kColumns;
   return top + double(rows) * (kNodeHeight + kRowGap);
+}
+
+// Each behind the one that it waits for or is held by, so that the arrows of a cycle go round and not across.
+std::vector<const WaitGraph::Node*> in_order(const WaitGraph& graph, std::vector<const WaitGraph::Node*> ring) {
+  for (size_t i = 0; i + 1 < ring.size(); i++)
+    for (size_t k = i + 1; k < ring.size(); k++) {
+      bool next = std::any_of(graph.edges.begin(), graph.edges.end(), [&](const WaitGraph::Edge& e) { return e.from == ring[i]->id && e.to == ring[k]->id; });
+      if (!next) continue;
+      std::swap(ring[i + 1], ring[k]);
+      break;
+    }
+  return ring;
 }
 
 // Where the line from the centre of a box towards `to` leaves it.
@@ -66,6 +78,7 @@ std::string draw_waits(const WaitGraph& graph) {
   std::vector<const WaitGraph::Node*> ring, rest;
   for (const auto& n : graph.nodes)
     if (ring.size() + rest.size() < kMostNodes) (n.in_cycle ? ring : rest).push_back(&n);
+  ring = in_order(graph, std::move(ring));
   Spots spots;
   double bottom = place_rows(rest, place_ring(ring, spots), spots);
   Svg svg;
