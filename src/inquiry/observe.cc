@@ -151,12 +151,15 @@ static void observe_suspect(const scene::CrashScene& scene, Observations& seen) 
   seen.suspect = find_suspect(scene, *seen.fatal, seen.jumped_to, back);
 }
 
+// Only its first line is left: another CPU's report was printed into it.
+static bool bare(const scene::EventView& e) { return !e.pc && e.event.function.empty() && e.event.registers.empty() && e.frames.empty(); }
+
 // The first event that kills by itself; else the one that a panic was told to follow (panic_on_warn, hung_task_panic and the like).
 static const scene::EventView* fatal_event(const scene::CrashScene& scene) {
   const scene::EventView *oops = nullptr, *led_to_panic = nullptr, *panic = nullptr;
   for (const auto& e : scene.events()) {
     if (e.event.kind == EventKind::kPanic) panic = panic ? panic : &e;
-    else if (is_fatal(e.event)) oops = oops ? oops : &e;
+    else if (is_fatal(e.event) && (!oops || (bare(*oops) && !bare(e)))) oops = &e;
     else if (e.event.panicked) led_to_panic = led_to_panic ? led_to_panic : &e;
   }
   if (oops) return oops;

@@ -15,15 +15,20 @@ constexpr uint64_t kMaxErrno = 4095;
 bool repeats(uint64_t value, uint8_t byte) { return value == 0x0101010101010101u * byte; }
 
 // A pointer into a poisoned object: poison plus or minus a small displacement.
+// arm64 prints fault addresses without their top byte (untagged_addr(), arch/arm64/mm/fault.c), so seven bytes of it are enough there.
 bool near_poison(uint64_t value, uint8_t byte) {
   uint64_t poison = 0x0101010101010101u * byte;
-  return value - poison < kFarthestMember || poison - value < kFarthestMember;
+  auto near = [](uint64_t a, uint64_t b) { return a - b < kFarthestMember || b - a < kFarthestMember; };
+  return near(value, poison) || near(value, poison & 0x00ffffffffffffff) || near(value, poison | 0xff00000000000000);
 }
 
 // LIST_POISON1 and 2 are 0x100 and 0x122 (0x200 before 4.15) above POISON_POINTER_DELTA, which is 0xdead000000000000 on 64 bits. container_of()
 // takes the member's offset away, so a little below counts, too.
 constexpr uint64_t kListPoison = 0xdead000000000100, kPoisonReach = 0x4000;
-bool is_list_poison(uint64_t value) { return value - kListPoison < 0x200 || kListPoison - value < kPoisonReach; }
+bool is_list_poison(uint64_t value) {
+  auto near = [&](uint64_t poison) { return value - poison < 0x200 || poison - value < kPoisonReach; };
+  return near(kListPoison) || near(kListPoison & 0x00ffffffffffffff) || near(kListPoison | 0xff00000000000000);
+}
 
 }  // namespace
 

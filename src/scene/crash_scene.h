@@ -268,6 +268,8 @@ class CrashScene {
   virtual bool is_text(uint64_t) const { return false; }
   virtual std::optional<uint64_t> size_of(const std::string&) const { return std::nullopt; }
   virtual std::vector<MemberView> members_at(const std::string&, uint64_t) const { return {}; }
+  // The test that sent the code to the call that a return address of the crashed thread belongs to.
+  virtual std::optional<ConditionView> condition_of_call(uint64_t) const { return std::nullopt; }
   // The structs that a dotted member path leads through, the type itself first.
   virtual std::vector<std::string> types_along(const std::string& type, const std::string&) const { return {type}; }
   // Code of the modules that know `type` which frees one: calls of kfree(), kmem_cache_free() and the like.

@@ -27,6 +27,7 @@ class LiveScene : public CrashScene {
   bool is_text(uint64_t address) const override;
   std::optional<uint64_t> size_of(const std::string& type) const override;
   std::vector<MemberView> members_at(const std::string& type, uint64_t offset) const override;
+  std::optional<ConditionView> condition_of_call(uint64_t return_address) const override;
   std::vector<std::string> types_along(const std::string& type, const std::string& path) const override;
   std::vector<StoreSite> freers_of(const std::string& type) const override;
   std::vector<StoreSite> allocators_of(const std::string& cache) const override;

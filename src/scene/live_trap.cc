@@ -105,6 +105,19 @@ std::optional<DivisorView> divisor_view(const code::ValueFlow& flow, size_t inst
 
 }  // namespace
 
+std::optional<ConditionView> LiveScene::condition_of_call(uint64_t return_address) const {
+  auto flow = flow_at(return_address - 1);
+  auto call = flow ? flow->code().index_before(VirtualAddress(return_address)) : std::nullopt;
+  if (!call) return std::nullopt;
+  auto c = code::condition_of_trap(*flow, flow->code().instructions()[*call].address);
+  if (!c) return std::nullopt;
+  const auto& frames = crashed_stack_.frames;
+  arch::Registers registers;
+  for (size_t i = 0; i < frames.size(); i++)
+    if (frames[i].pc_is_return && frames[i].pc.value == return_address) registers = unwind::registers_at_call(kernel_->program(), crashed_stack_, i).registers;
+  return condition_view(*c, *flow, registers);
+}
+
 void read_trap(EventView& view, const code::ValueFlow& flow, size_t instruction, const arch::Registers& registers) {
   VirtualAddress pc = flow.code().instructions()[instruction].address;
   if (auto c = code::condition_of_trap(flow, pc)) view.condition = condition_view(*c, flow, registers);

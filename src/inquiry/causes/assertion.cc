@@ -63,16 +63,11 @@ Verdicts by_panic(const scene::CrashScene& scene, const Observations& seen, Doss
   v.summary = fmt::format("{} called panic() itself: \"{}\".", v.guilty.function, seen.fatal->event.header);
   v.alternatives.push_back({"deliberate", "no operator asked for it: a check in the code did"});
   v.would_settle.push_back("how the state that the check found came about");
-  if (caller && caller->address) {
-    // What it had at hand when it gave up: the object is named by what it passed on.
-    for (const auto& local : caller->locals) {
-      if (local.type.find("struct ") == std::string::npos || local.value.empty()) continue;
-      std::string type = local.type.substr(local.type.find("struct "));
-      v.object.type = type.substr(0, type.find_first_of(" *", 7));
-      v.object.address = local.value.substr(0, local.value.find(' '));
-      cite(v, dossier.add(Origin::kStack, fmt::format("its {} was {} (`{}`)", local.name, local.value, local.type), "bt -l", {{"variable", local.name}}));
-      break;
-    }
+  if (auto c = caller && caller->address ? scene.condition_of_call(caller->address) : std::nullopt) {
+    std::string values = value_words(*c);
+    cite(v, dossier.add(Origin::kCode, fmt::format("it had found {}{}", c->text, values.empty() ? "" : fmt::format(" ({}, as memory has it now)", values)), "dis -lx " + bare_hex(c->compare), {{"condition", c->text}}));
+    name_object(v, *c);
+    v.summary += fmt::format(" It had found {}.", c->text);
   }
   return {v};
 }
