@@ -20,6 +20,9 @@ constexpr uint64_t kMostText = 1ull << 30;
 
 // What may be a log: without the NULs and control bytes of a binary in its beginning. Logs hold a stray byte now and then.
 bool looks_like_text(std::string_view text) {
+  // A serial line may turn to noise behind its first words.
+  std::string_view line = text.substr(0, std::min<size_t>(text.find('\n'), 256));
+  if (line.size() >= 16 && std::all_of(line.begin(), line.end(), [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\t' || c == '\r'; })) return true;
   std::string_view head = text.substr(0, 65536);
   auto odd = std::count_if(head.begin(), head.end(), [](char c) {
     auto u = static_cast<unsigned char>(c);
