@@ -32,7 +32,14 @@ int run_archive_search(const Options& options) {
   auto archive = records::Archive::open_existing(options.archive_folder);
   if (!archive.ok()) return fail(archive.error());
   std::string words;
-  for (const auto& w : options.inputs) words += (words.empty() ? "" : " ") + w;
+  if (options.inputs == std::vector<std::string>{"-"}) {  // a stack pasted on standard input
+    Session session(options);
+    auto text = session.read_text("-");
+    if (!text.ok()) return fail(text.error());
+    words = std::move(*text);
+  } else {
+    for (const auto& w : options.inputs) words += (words.empty() ? "" : " ") + w;
+  }
   auto found = archive->search(words);
   if (!found.ok()) return fail(found.error());
   for (const auto& s : *found) {

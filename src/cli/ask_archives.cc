@@ -180,7 +180,7 @@ void ask_catalogue(const std::string& address, report::Report& report) {
   }
   report::Similar met{"catalogue", group->key, group->title, day(group->last_time), 1, {}};
   met.agrees.push_back(fmt::format("{} crash{} of this kind{}{}", group->count, group->count == 1 ? "" : "es", group->first_time ? " since " + triage::shown(group->first_time) : "",
-                                   group->releases.empty() ? "" : ", the first release being " + group->releases.front()));
+                                   group->releases.empty() ? "" : ", under " + group->releases.front() + (group->releases.size() > 1 ? fmt::format(" and {} more", group->releases.size() - 1) : "")));
   if (!group->note.empty()) met.agrees.push_back("note: " + group->note);
   if (!group->fix.empty()) met.agrees.push_back("candidate fix: " + group->fix + " " + group->fix_title);
   report.similar.push_back(std::move(met));

@@ -93,7 +93,7 @@ Parsed parse_options(int argc, char** argv) {
   add->add_option("--mail", o.mail, "a public-inbox git repository");
   auto* search = archive->add_subcommand("search", "search an archive");
   search->add_option("DIR", o.archive_folder, "the archive folder")->required();
-  search->add_option("QUERY", o.inputs, "words, a function, a stack")->required();
+  search->add_option("QUERY", o.inputs, "words, a function, a stack; - for a stack on standard input")->required();
 
   auto* triage = app.add_subcommand("triage", "group many dumps and logs by cause and tell known from new");
   triage->add_option("--catalogue", o.catalogue, "where past crashes are kept: a file, or postgresql://…; without it they are forgotten");
