@@ -82,6 +82,14 @@ Verdicts list_corruption(const scene::CrashScene& scene, const Observations& see
   cite(v, add_origin(dossier, s));
   v.guilty = guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
+  // container_of() took the list member's offset off the poison: the distance tells which member it is.
+  constexpr uint64_t kListPoison1 = 0xdead000000000100;
+  if (!s.object.empty() && s.value < kListPoison1 && kListPoison1 - s.value < 0x4000)
+    if (auto members = scene.members_at(s.object, kListPoison1 - s.value); !members.empty()) {
+      v.object.type = s.object;
+      v.object.member = members.front().path;
+      v.object.members = {members.front().path};
+    }
   v.summary = fmt::format("{} followed {}: an element that had been taken off its list was used as if it were still on it.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
                           shape_words(s.value, s.shape));
   v.alternatives.push_back({"use-after-free", "the value is what list_del() leaves behind, not slab poison; the object may have been freed as well"});
