@@ -46,6 +46,18 @@ class FakeScene : public CrashScene {
   std::map<std::pair<std::string, uint64_t>, std::vector<Registration>> queued;  // by type and offset
   std::map<std::string, std::string> cache_types;
 
+  std::map<std::pair<std::string, std::string>, std::vector<OriginView>> origins;  // by event and register
+  std::map<std::pair<std::string, std::string>, CheckView> checks;               // the same
+  std::map<std::pair<std::string, uint64_t>, std::vector<StoreSite>> clearers;    // by type and offset
+  std::map<uint64_t, Identity> neighbours;                                       // the one before, by any address in the object
+  std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override { return find(origins, std::pair(event, reg)); }
+  std::optional<CheckView> checked_before(const std::string& event, const std::string& reg) const override {
+    auto it = checks.find({event, reg});
+    return it == checks.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<StoreSite> clearers_of(const std::string& type, uint64_t offset) const override { return find(clearers, std::pair(type, offset)); }
+  Identity neighbour(uint64_t address, int distance) const override { return distance == -1 ? find(neighbours, address) : Identity{}; }
+
   std::optional<LockGraphView> lock_graph;
   std::vector<HeldLockView> held;
   std::map<uint64_t, LoopView> loops;                                            // by the frame's address
