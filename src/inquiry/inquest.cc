@@ -68,12 +68,12 @@ Inquiry inquire(const scene::CrashScene& scene) {
     for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
   for (Verdict& v : inquiry.verdicts)
     if (!v.object.type.empty() && v.object.member.find('.') != std::string::npos) v.object.types = scene.types_along(v.object.type, v.object.member);
-  weigh(inquiry.verdicts);
   // A log is what the kernel chose to print; with its memory at hand the same claim could be refuted. Who pulled the trigger is printed whole.
   constexpr double kMostWithoutMemory = 0.9;
   if (!scene.facts().has_dump)
     for (Verdict& v : inquiry.verdicts)
       if (v.cause != "deliberate") v.confidence = std::min(v.confidence, kMostWithoutMemory);
+  weigh(inquiry.verdicts);
   // "Unknown" is a verdict of its own only when nobody had a better one.
   if (inquiry.verdicts.size() > 1)
     std::erase_if(inquiry.verdicts, [](const Verdict& v) { return v.cause == "unknown"; });
