@@ -72,8 +72,10 @@ lab-64k: packages
 
 bench: build
 	@$(LAB) packages --install
-	@for p in crash python3-drgn elfutils makedumpfile; do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || $(SUDO) apt-get install -y -q --no-install-recommends $$p; done
-	@$(LAB) make stid_race --form kdump-lzo31 >/dev/null
+	@for p in crash python3-drgn elfutils makedumpfile llvm binutils; do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || $(SUDO) apt-get install -y -q --no-install-recommends $$p; done
+	@$(LAB) make stid_race --form kdump-lzo31,kdump-zlib31,elf31,elf >/dev/null
+	@$(LAB) make many_threads --form kdump-lzo31 >/dev/null
+	@cmake --build $(BUILD) --target bench_scan
 	@python3 bench/run.py
 
 sanitize: packages

@@ -14,6 +14,7 @@ from .forms import BOOTS, CASEBOOK_FORM, FORMS, SETS, find_form, rows_of
 from .kernel64k import kernel_64k
 from .kernels import SERIES, cached_kernel, complete_kernels, debian_kernel
 from .say import LabError
+from .sparse import parse_size, write_sparse
 from .truth import read_truth
 
 
@@ -42,6 +43,10 @@ def parser():
     make.add_argument("--kernel", choices=SERIES, default="6.1")
     make.add_argument("--fresh", action="store_true", help="ask Debian for today's kernel even if the cache has one")
     commands.add_parser("make-64k", help="build an arm64 kernel with pages of 64 KiB and make the seed's crash on it (ten minutes)")
+    sparse = commands.add_parser("sparse", help="write a dump of a huge machine, nearly all of it holes: for measuring what size costs")
+    sparse.add_argument("output", metavar="FILE")
+    sparse.add_argument("--memory", default="4T", metavar="SIZE", help="such as 512G, 4T, 24T")
+    sparse.add_argument("--page-size", type=int, default=4096, choices=(4096, 65536), help="4096: an x86_64 machine; 65536: an aarch64 one")
     commands.add_parser("manifest", help="every dump of the cache, as JSON")
     return top
 
@@ -55,6 +60,8 @@ def run(options):
         make(options)
     elif options.command == "make-64k":
         make_64k()
+    elif options.command == "sparse":
+        write_sparse(options.output, parse_size(options.memory), options.page_size)
     elif options.command == "manifest":
         print(json.dumps(manifest(), indent=1))
     return 0

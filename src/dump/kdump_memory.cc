@@ -269,15 +269,39 @@ std::vector<PhysicalRange> KdumpMemory::stored_ranges() const {
   return ranges;
 }
 
+// The stretches of the bitmaps that need be read, in pieces: those of a machine of terabytes take hundreds of megabytes, most of it holes in a sparse file.
+static std::vector<FileRange> bitmap_pieces(const KdumpPart& part) {
+  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  std::vector<FileRange> ranges = part.dumped.data(), pieces;
+  if (part.ram)
+    for (const FileRange& r : part.ram->data()) ranges.push_back(r);
+  std::sort(ranges.begin(), ranges.end(), [](const FileRange& a, const FileRange& b) { return a.start < b.start; });
+  uint64_t done = 0;
+  for (const FileRange& r : ranges) {
+    for (uint64_t at = std::max(done, r.start); at < r.end(); at += kPiece) pieces.push_back({at, std::min(kPiece, r.end() - at)});
+    done = std::max(done, r.end());
+  }
+  return pieces;
+}
+
 PageCounts KdumpMemory::count_pages() const {
   const KdumpPart& any = *parts_.front();
   std::vector<PageCounts> counts(worker_count());
   // What the bits say, from one part: all carry the bits of the whole dump.
-  constexpr uint64_t kWords = PageBitmap::kBlockBits / 64;
   const uint64_t words = any.dumped.words(), last_bits = any.dumped.size() % 64;
-  parallel_for((words + kWords - 1) / kWords, [&](size_t b, unsigned worker) {
+  const std::vector<FileRange> pieces = bitmap_pieces(any);
+  parallel_for(pieces.size(), [&](size_t p, unsigned worker) {
     PageCounts& n = counts[worker];
-    for (uint64_t i = b * kWords; i < std::min((b + 1) * kWords, words); i++) {
+    const FileRange& piece = pieces[p];
+    const Bytes bits = any.dumped.whole(piece.start, piece.size), ram_bits = any.ram ? any.ram->whole(piece.start, piece.size) : Bytes();
+    if (piece.end() / 8 < words && !bits.empty() && (!any.ram || !ram_bits.empty())) {
+      n.stored += count_bits(bits);
+      if (any.ram) n.filtered += count_bits_without(ram_bits, bits);
+      any.dumped.done_with(piece.start, piece.size);
+      if (any.ram) any.ram->done_with(piece.start, piece.size);
+      return;
+    }
+    for (uint64_t i = piece.start / 8; i < std::min(piece.end() / 8, words); i++) {
       uint64_t dumped_present = 0, ram_present = ~uint64_t{0};
       const uint64_t dumped = any.dumped.word(i, &dumped_present);
       const uint64_t ram = any.ram ? any.ram->word(i, &ram_present) : dumped;

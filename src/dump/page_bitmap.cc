@@ -10,7 +10,7 @@ namespace inquest::dump {
 namespace {
 
 constexpr uint64_t kBlockBytes = PageBitmap::kBlockBits / 8, kLineBytes = PageBitmap::kLineBits / 8;
-constexpr uint64_t kGroup = 32;  // blocks counted by one thread at a time: 4 MiB
+constexpr uint64_t kGroup = 32;  // pieces of at most a block counted by one thread at a time: 4 MiB
 
 inline uint64_t count_words_inline(const std::byte* p, size_t words) {
   uint64_t n = 0;
@@ -19,7 +19,29 @@ inline uint64_t count_words_inline(const std::byte* p, size_t words) {
 }
 
 uint64_t count_words_plain(const std::byte* p, size_t words) { return count_words_inline(p, words); }
+
+inline uint64_t word_without(const std::byte* a, const std::byte* b, size_t i) {
+  uint64_t x, y;
+  __builtin_memcpy(&x, a + 8 * i, sizeof x);
+  __builtin_memcpy(&y, b + 8 * i, sizeof y);
+  return x & ~y;
+}
+uint64_t count_without_plain(const std::byte* a, const std::byte* b, size_t words) {
+  uint64_t n = 0;
+  for (size_t i = 0; i < words; i++) n += uint64_t(std::popcount(word_without(a, b, i)));
+  return n;
+}
 #if defined(__x86_64__)
+__attribute__((target("popcnt"))) uint64_t count_without_popcnt(const std::byte* a, const std::byte* b, size_t words) {
+  uint64_t n = 0;
+  for (size_t i = 0; i < words; i++) {
+    uint64_t x, y;
+    __builtin_memcpy(&x, a + 8 * i, sizeof x);
+    __builtin_memcpy(&y, b + 8 * i, sizeof y);
+    n += uint64_t(__builtin_popcountll(x & ~y));
+  }
+  return n;
+}
 // The baseline x86-64 has no popcnt instruction; every machine since 2008 has.
 __attribute__((target("popcnt"))) uint64_t count_words_popcnt(const std::byte* p, size_t words) {
   uint64_t n = 0;
@@ -45,6 +67,41 @@ uint64_t count_bits(Bytes bytes) {
   uint64_t n = count_words(bytes.data(), bytes.size() / 8);
   for (std::byte b : bytes.subspan(bytes.size() / 8 * 8)) n += uint64_t(std::popcount(std::to_integer<unsigned>(b)));
   return n;
+}
+
+uint64_t count_bits_without(Bytes a, Bytes b) {
+  const size_t words = a.size() / 8;
+  uint64_t n = 0;
+#if defined(__x86_64__)
+  n = __builtin_cpu_supports("popcnt") ? count_without_popcnt(a.data(), b.data(), words) : count_without_plain(a.data(), b.data(), words);
+#else
+  n = count_without_plain(a.data(), b.data(), words);
+#endif
+  for (size_t i = 8 * words; i < a.size(); i++) n += uint64_t(std::popcount(std::to_integer<unsigned>(a[i] & ~b[i])));
+  return n;
+}
+
+std::vector<FileRange> PageBitmap::data(uint64_t from, uint64_t to) const {
+  std::vector<FileRange> ranges;
+  auto add = [&](uint64_t start, uint64_t end) {
+    start = std::max(from, start / 8 * 8);
+    end = std::min(to, (end + 7) / 8 * 8);
+    if (!ranges.empty()) start = std::max(start, ranges.back().end());
+    if (start < end) ranges.push_back({start, end - start});
+  };
+  for (uint64_t at = from; at < to;) {
+    const FileRange found = file_->next_data(offset_ + at);
+    if (found.size == 0 || found.start >= offset_ + to) break;
+    add(std::max(found.start, offset_) - offset_, found.end() - offset_);
+    at = std::max(at + 1, found.end() - offset_);
+  }
+  if (file_->size() < offset_ + to) add(file_->size() > offset_ ? file_->size() - offset_ : 0, to);
+  return ranges;
+}
+
+Bytes PageBitmap::whole(uint64_t start, uint64_t size) const {
+  Bytes bytes = file_->piece(offset_ + start, size);
+  return bytes.size() == size ? bytes : Bytes();
 }
 
 PageBitmap::PageBitmap(std::shared_ptr<const FileView> file, uint64_t offset, uint64_t bits, uint64_t first)
@@ -100,45 +157,45 @@ uint64_t PageBitmap::block_bytes(uint64_t index) const {
   return std::min(kBlockBytes, all - index * kBlockBytes);
 }
 
-uint64_t PageBitmap::count_block(uint64_t index) const {
-  uint64_t n = 0;
-  const uint64_t start = offset_ + index * kBlockBytes;
-  for (uint64_t done = 0, size = block_bytes(index); done < size;) {
-    Bytes part = file_->piece(start + done, size - done);
-    if (part.empty()) return kAbsent;
-    n += count_bits(part);
-    done += part.size();
-  }
-  return n;
-}
-
-// Counts in groups, skipping groups that lie in a hole of the file, then sums up.
+// Counts what the file holds of the blocks up to `wanted`, jumping over holes, on all cores; then sums up.
 void PageBitmap::count_up_to(uint64_t wanted) const {
   std::lock_guard lock(counting_);
   uint64_t done = counted_.load(std::memory_order_relaxed);
   if (wanted <= done) return;
-  std::vector<uint64_t> counts(wanted - done, 0), groups;
-  FileRange data;  // what is known of the file's holes
-  for (uint64_t i = done; i < wanted; i += kGroup) {
-    const uint64_t start = offset_ + (first_block_ + i) * kBlockBytes;
-    const uint64_t end = start + std::min(kGroup, wanted - i) * kBlockBytes;
-    if (start >= data.end()) {
-      data = file_->next_data(start);
-      if (data.size == 0) data = {start, file_->size() > start ? file_->size() - start : 0};
+  struct Piece {
+    uint64_t block, start, size;  // bytes of the bitmap
+  };
+  std::vector<Piece> pieces;
+  const uint64_t end = std::min((first_block_ + wanted) * kBlockBytes, (bits_ + 7) / 8);
+  for (const FileRange& r : data((first_block_ + done) * kBlockBytes, end))
+    for (uint64_t at = r.start; at < r.end();) {
+      const uint64_t block = at / kBlockBytes, to = std::min(r.end(), (block + 1) * kBlockBytes);
+      pieces.push_back({block - first_block_ - done, at, to - at});
+      at = to;
     }
-    // A group behind the end of the file is no hole: counting it finds its bytes absent.
-    if (data.start < end || end > file_->size()) groups.push_back(i);
-  }
-  parallel_for(groups.size(), [&](size_t g, unsigned) {
-    const uint64_t from = groups[g], to = std::min(from + kGroup, wanted);
-    for (uint64_t i = from; i < to; i++) counts[i - done] = count_block(first_block_ + i);
-    if (groups.size() > 1) file_->done_with(offset_ + (first_block_ + from) * kBlockBytes, (to - from) * kBlockBytes);
+  std::vector<uint64_t> counts(wanted - done, 0);
+  std::vector<std::atomic<bool>> absent(wanted - done);
+  parallel_for((pieces.size() + kGroup - 1) / kGroup, [&](size_t g, unsigned) {
+    for (size_t p = g * kGroup; p < std::min<size_t>((g + 1) * kGroup, pieces.size()); p++) {
+      const std::optional<uint64_t> n = count_bytes(pieces[p].start, pieces[p].size);
+      if (!n) absent[pieces[p].block].store(true, std::memory_order_relaxed);
+      std::atomic_ref(counts[pieces[p].block]).fetch_add(n.value_or(0), std::memory_order_relaxed);
+      if (pieces.size() > kGroup) done_with(pieces[p].start, pieces[p].size);
+    }
   });
-  for (uint64_t i = done; i < wanted; i++) {
-    const uint64_t n = counts[i - done];
-    before_[i + 1] = before_[i] == kAbsent || n == kAbsent ? kAbsent : before_[i] + n;
-  }
+  for (uint64_t i = done; i < wanted; i++) before_[i + 1] = before_[i] == kAbsent || absent[i - done] ? kAbsent : before_[i] + counts[i - done];
   counted_.store(wanted, std::memory_order_release);
+}
+
+std::optional<uint64_t> PageBitmap::count_bytes(uint64_t start, uint64_t size) const {
+  uint64_t n = 0;
+  for (uint64_t done = 0; done < size;) {
+    Bytes part = file_->piece(offset_ + start + done, size - done);
+    if (part.empty()) return std::nullopt;
+    n += count_bits(part);
+    done += part.size();
+  }
+  return n;
 }
 
 std::optional<uint64_t> PageBitmap::before(uint64_t index) const {

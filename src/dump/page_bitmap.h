@@ -25,6 +25,8 @@ namespace inquest::dump {
 
 // The number of set bits in `bytes`.
 uint64_t count_bits(Bytes bytes);
+// Those set in `a` and not in `b`, of the same size.
+uint64_t count_bits_without(Bytes a, Bytes b);
 
 class PageBitmap {
  public:
@@ -45,6 +47,14 @@ class PageBitmap {
   // The bits of the 64 pages from 64 * index on. Those that are not there are 0 and, if asked, not in `present`.
   uint64_t word(uint64_t index, uint64_t* present = nullptr) const;
   uint64_t words() const { return (bits_ + 63) / 64; }
+  // The stretches of [from, to), in bytes of the bitmap and whole words, outside of which all bits are zero because the file has a hole there. What
+  // lies behind the end of the file is no hole.
+  std::vector<FileRange> data(uint64_t from, uint64_t to) const;
+  std::vector<FileRange> data() const { return data(0, words() * 8); }
+  // Bytes of the bitmap, if they lie in one piece and are all there; else empty.
+  Bytes whole(uint64_t start, uint64_t size) const;
+  // These bytes will not be read again soon: their memory may be given back.
+  void done_with(uint64_t start, uint64_t size) const { file_->done_with(offset_ + start, size); }
   // The first page at or behind `page` whose bits might not all be zero, judged by the holes of a sparse file.
   uint64_t skip_holes(uint64_t page) const;
 
@@ -56,7 +66,7 @@ class PageBitmap {
     uint64_t rank(uint64_t bit) const;
   };
   uint64_t block_bytes(uint64_t block) const;
-  uint64_t count_block(uint64_t block) const;  // its set bits; kAbsent if a byte of it is absent
+  std::optional<uint64_t> count_bytes(uint64_t start, uint64_t size) const;  // set bits; nothing if a byte is absent
   const Block& block(uint64_t index) const;
   // Set bits before the block, without regard to `first`; nothing if something before it is absent.
   std::optional<uint64_t> before(uint64_t block) const;

@@ -52,6 +52,8 @@ Result<std::string> log(const Context&, const Words&);
 Result<std::string> mod(const Context&, const Words&);
 Result<std::string> ps(const Context&, const Words&);
 Result<std::string> bt(const Context&, const Words&);
+Result<std::string> foreach(const Context&, const Words&);
+std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words);  // as bt prints it; thread-safe
 // memory
 Result<std::string> rd(const Context&, const Words&);
 Result<std::string> structure(const Context&, const Words&);
@@ -61,6 +63,7 @@ Result<std::string> whatis(const Context&, const Words&);
 Result<std::string> sym(const Context&, const Words&);
 Result<std::string> kmem(const Context&, const Words&);
 Result<std::string> vtop(const Context&, const Words&);
+Result<std::string> search(const Context&, const Words&);
 // locks
 Result<std::string> locks(const Context&, const Words&);
 Result<std::string> references(const Context&, const Words&);

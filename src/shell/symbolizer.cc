@@ -67,7 +67,7 @@ bool follows_call(const debuginfo::DebugFile& file, uint64_t address) {
 std::vector<object::SourceFrame> source_of(const debuginfo::DebugFile& file, uint64_t address) {
   std::vector<object::SourceFrame> frames;
   auto line = file.line_at(address).value_or(debuginfo::SourceLine{});
-  auto scopes = file.scopes_at(address);
+  auto scopes = file.frames_at(address);
   if (!scopes.ok()) {
     auto symbol = file.symbol_at(address);
     if (line.line) frames.push_back({symbol ? std::string(symbol->name) : "", line.file, line.line, false});

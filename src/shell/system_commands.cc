@@ -93,6 +93,10 @@ Result<void> check_module_file(const Context& context, const std::string& name, 
 
 }  // namespace
 
+std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words) {
+  return stack_text(context, &task, task.running_on, words);
+}
+
 Result<std::string> sys(const Context& context, const Words&) {
   const auto& s = context.kernel->system();
   std::string out;
