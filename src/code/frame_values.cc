@@ -156,23 +156,35 @@ std::optional<Number> FrameValues::expression(size_t frame, size_t instruction, 
 std::optional<FrameValues::Near> FrameValues::near(size_t frame, size_t instruction, uint64_t address) {
   auto f = flow(frame);
   if (!f) return std::nullopt;
+  struct Pointer {
+    unsigned reg;
+    int64_t plus;
+    std::string text;
+    const Type* object;
+  };
+  std::vector<Pointer> pointers;
   State state = f->before(instruction);
-  std::optional<Near> best;
   for (unsigned r = 0; r < arch::kRegisterCount; r++) {
     const auto& e = state.registers[r];
-    const Type* object = known(e) && e->kind != Expression::Kind::kOffset ? e->type.pointed_aggregate() : nullptr;
-    if (!object || !object->size() || is_lock_type(object)) continue;
-    auto n = before(frame, instruction, r);
-    if (!n || n->leans_on_memory || address < n->value || address - n->value >= *object->size()) continue;
-    auto offset = int64_t(address - n->value);
+    if (known(e) && e->kind != Expression::Kind::kOffset) pointers.push_back({r, 0, text(e), e->type.pointed_aggregate()});
+  }
+  // Every variable that DWARF places there, too: of `owner` and an inlined callee's `lock` in one register, the walk keeps the inner name.
+  for (const NamedRegister& n : f->code().named_at(instruction)) pointers.push_back({n.reg, n.offset, n.name, TypeRef{n.type, 0}.pointed_aggregate()});
+  std::optional<Near> best;
+  for (const Pointer& p : pointers) {
+    if (!p.object || !p.object->size() || is_lock_type(p.object) || p.reg >= arch::kRegisterCount) continue;
+    auto n = before(frame, instruction, p.reg);
+    if (!n || n->leans_on_memory) continue;
+    uint64_t start = n->value + uint64_t(p.plus);
+    if (address < start || address - start >= *p.object->size()) continue;
+    auto offset = int64_t(address - start);
     if (best && offset >= best->offset) continue;
-    auto place = place_of(offset_of(e, offset, VirtualAddress()));
-    if (offset && (!place || place->member.empty())) continue;
-    std::string member = offset ? place->member : "";
-    if (!offset)
-      for (const auto& m : object->members())
-        if (m.offset() == 0 && member.empty()) member = std::string(m.name);
-    if (!member.empty()) best = Near{"&" + text(e) + "->" + member, object, offset, member};
+    std::string member;
+    for (const auto& m : p.object->members())
+      if (!m.name.empty() && m.offset() <= uint64_t(offset) && uint64_t(offset) < m.offset() + std::max<uint64_t>(m.type->size().value_or(1), 1)) member = std::string(m.name);
+    if (member.empty())
+      if (auto all = debuginfo::members_at(p.object, uint64_t(offset)); !all.empty()) member = all.front().path;
+    if (!member.empty()) best = Near{"&" + p.text + "->" + member, p.object, offset, member};
   }
   return best;
 }

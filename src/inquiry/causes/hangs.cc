@@ -95,7 +95,8 @@ StuckCpu stuck_cpu(const scene::CrashScene& scene, const scene::EventView& event
     stuck.frames = frames_of(event);
   }
   auto thread = stuck.cpu ? scene.thread_on(*stuck.cpu) : std::nullopt;
-  bool same = thread && (!own || !event.event.pid || thread->pid == event.event.pid);
+  // A CPU named by the message itself is stuck now as it was then; who printed the message may be its neighbour.
+  bool same = thread && (cpu || !own || !event.event.pid || thread->pid == event.event.pid);
   if (same) {
     auto frames = before_interrupt(thread->frames);
     if (!is_idle(frames) && !frames.empty()) {

@@ -27,7 +27,11 @@ Verdicts hard_lockup(const scene::CrashScene& scene, const Observations& seen, D
   Verdict v;
   v.cause = "hard-lockup";
   v.evidence.push_back(add_event(dossier, *event));
-  StuckCpu stuck = stuck_cpu(scene, *event, stuck_number(event->event.header));
+  auto number = stuck_number(event->event.header);
+  StuckCpu stuck = stuck_cpu(scene, *event, number ? number : event->event.cpu);
+  // Whoever printed it, the CPU that is stuck loops.
+  if (!stuck.loop || is_machinery(stuck.loop->function, stuck.loop->file))
+    if (auto other = looping_cpu(scene, std::nullopt); other && other->loop && !is_machinery(other->loop->function, other->loop->file)) stuck = std::move(*other);
   tell_loop(v, stuck, dossier);
   v.summary += " Interrupts are off there.";
   v.confidence = !scene.facts().has_dump ? 0.5 : stuck.loop && stuck.loop->function == v.guilty.function ? 0.9 : 0.65;
