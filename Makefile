@@ -47,7 +47,8 @@ demo: build
 	@echo 'inquest: crashing a Debian kernel in QEMU (the first time fetches about 300 MB of debuginfo)'
 	@dump=$$($(LAB) make --set demo | tail -n 1) && debug=$$(realpath "$$(dirname "$$dump")/../../../debug") && \
 	  $(BUILD)/inquest report "$$dump" -d "$$debug" --format markdown -o report.md && \
-	  $(BUILD)/inquest report "$$dump" -d "$$debug" && echo && echo 'inquest: the same as Markdown is in report.md'
+	  $(BUILD)/inquest report "$$dump" -d "$$debug" --format html -o report.html && \
+	  $(BUILD)/inquest report "$$dump" -d "$$debug" && echo && echo 'inquest: the same as Markdown is in report.md, with pictures and proofs in report.html'
 
 check: packages browser
 	@$(LAB) packages --install

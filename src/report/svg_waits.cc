@@ -68,7 +68,9 @@ void draw_edge(Svg& svg, const Spot& from, const Spot& to, const std::string& la
   svg.line(a.x, a.y, b.x - 7 * dx, b.y - 7 * dy, in_cycle ? "wait cycle" : "wait");
   svg.path(fmt::format("M{:.1f} {:.1f} L{:.1f} {:.1f} L{:.1f} {:.1f} z", b.x, b.y, b.x - 8 * dx - 4 * dy, b.y - 8 * dy + 4 * dx, b.x - 8 * dx + 4 * dy, b.y - 8 * dy - 4 * dx),
            in_cycle ? "waithead cycle" : "waithead");
-  svg.text((a.x + b.x) / 2, (a.y + b.y) / 2 - 3, 110, label, "dim halo", Svg::Align::kMiddle);
+  // Near its start outside a cycle: those that wait behind it all point at the same locks.
+  double at = in_cycle ? 0.5 : 0.25;
+  svg.text(a.x + (b.x - a.x) * at, a.y + (b.y - a.y) * at - 3, 110, label, "dim halo", Svg::Align::kMiddle);
 }
 
 }  // namespace
