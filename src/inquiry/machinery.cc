@@ -23,7 +23,9 @@ constexpr std::string_view kNames[] = {
     "asm_sysvec_", "sysvec_", "irq_exit", "__irq_exit", "__do_softirq", "do_softirq", "handle_softirqs", "run_ksoftirqd", "call_timer_fn", "__run_timers",
     "run_timer_", "do_idle", "cpu_startup_entry", "default_idle", "panic", "__die", "die", "oops_", "page_fault_", "do_page_fault", "do_user_addr_fault",
     "no_context", "bad_area", "__bad_area", "el1_", "el1h_", "el0_", "el0t_", "entry_SYSCALL", "do_syscall_64", "dump_stack", "show_stack", "mutex_",
-    "__mutex_", "down_", "up_", "_raw_spin_", "queued_spin", "schedule", "__schedule", "irq_enter", "secondary_start", "start_kernel", "do_trap",
+    "__mutex_", "rwsem_", "__rwsem_", "wait_for_completion", "__wait_for_common", "wait_for_common", "io_schedule", "folio_wait_",
+    "msleep", "usleep_range", "check_panic_on_warn", "down_", "up_", "_raw_spin_", "queued_spin", "schedule",
+    "__schedule", "irq_enter", "secondary_start", "start_kernel", "do_trap",
     "do_error_trap", "do_translation_fault", "do_mem_abort", "__do_kernel_fault", "die_kernel_fault", "invoke_syscall", "smpboot_thread_fn", "smp_",
     "memcpy", "memset", "__memcpy", "__memset", "strcmp", "strlen", "bug_handler", "call_break_hook", "brk_handler", "do_debug_exception",
 };
