@@ -99,7 +99,7 @@ int run_report(const Options& options) {
   auto text = render(options, *report);
   if (!text.ok()) return fail(text.error());
   auto written = emit(options.output, *text);
-  return written.ok() ? 0 : fail(written.error());
+  session.leave(written.ok() ? 0 : fail(written.error()));
 }
 
 int run_log(const Options& options) {
@@ -107,7 +107,7 @@ int run_log(const Options& options) {
   auto text = answer_log(options, session);
   if (!text.ok()) return fail(text.error());
   auto written = emit(options.output, *text);
-  return written.ok() ? 0 : fail(written.error());
+  session.leave(written.ok() ? 0 : fail(written.error()));
 }
 
 }  // namespace inquest::cli

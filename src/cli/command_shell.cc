@@ -159,7 +159,7 @@ int run_shell(const Options& options) {
   }
   bool all = true;
   for (const auto& line : options.commands) all = run_one(options, context, line) && all;
-  return all ? 0 : 1;
+  session.leave(all ? 0 : 1);
 }
 
 }  // namespace inquest::cli

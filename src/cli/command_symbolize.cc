@@ -126,7 +126,7 @@ int run_symbolize(const Options& given) {
     std::string out = shell::Symbolizer::text(*resolved, style);
     std::fwrite(out.data(), 1, out.size(), stdout);
   }
-  return status;
+  session.leave(status);
 }
 
 int run_index(const Options& options) {

@@ -33,8 +33,9 @@ bool looks_like_text(std::string_view text) {
 
 }  // namespace
 
-Progress::~Progress() {
+void Progress::clear() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
+  shown_ = false;
 }
 
 void Progress::show(const std::string& what, uint64_t done, uint64_t total, const char* unit) {
@@ -79,6 +80,13 @@ void Session::print_timings() {
     sum += seconds;
   }
   std::fprintf(stderr, "%8.1f ms  in all\n", sum * 1e3);
+}
+
+void Session::leave(int status) {
+  if (options_.timings) print_timings();
+  progress_.clear();
+  std::fflush(nullptr);
+  std::_Exit(status);
 }
 
 debuginfo::OpenOptions Session::debuginfo_options() const {

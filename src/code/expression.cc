@@ -71,6 +71,7 @@ std::string text_at(const ExpressionRef& e, int depth) {
     case Kind::kCall: return e->name + "()";
     case Kind::kCurrent: return "current";
     case Kind::kPerCpu: return "this_cpu_ptr(&" + e->name + ")";
+    case Kind::kMerged: return "a " + (e->type ? debuginfo::spell(e->type.type) : "?");
     case Kind::kBinary: return text_at(e->left, depth + 1) + " " + e->name + " " + text_at(e->right, depth + 1);
     case Kind::kOffset: {
       auto place = place_of(e);
@@ -96,6 +97,7 @@ bool same_at(const ExpressionRef& a, const ExpressionRef& b, int depth) {
   if (a->kind == Kind::kVariable) return true;
   if (a->kind == Kind::kCall) return a->at == b->at;
   if (a->kind == Kind::kEntry) return a->reg == b->reg;
+  if (a->kind == Kind::kMerged) return a->reg == b->reg && a->at == b->at;
   if (a->kind == Kind::kLoad && (a->size != b->size || a->at != b->at)) return false;
   bool left = (!a->left && !b->left) || same_at(a->left, b->left, depth + 1);
   bool right = (!a->right && !b->right) || same_at(a->right, b->right, depth + 1);

@@ -48,6 +48,7 @@ struct Expression {
     kCurrent,   // the current task
     kPerCpu,    // a per-CPU variable's address on this CPU: name
     kBinary,    // left `name` right
+    kMerged,    // a pointer to the type, one or another: paths met at `at`, in register `reg`
   } kind = Kind::kUnknown;
   TypeRef type;                // of the value
   uint64_t number = 0;

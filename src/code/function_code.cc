@@ -47,6 +47,8 @@ Result<std::shared_ptr<const FunctionCode>> FunctionCode::at(const object::Progr
   code->program_ = &program;
   code->name_ = without_cold(symbol->symbol.name);
   std::vector<Extent> extents = {{symbol->symbol.address, symbol->symbol.size}};
+  const auto* debug = symbol->symbol.file ? symbol->symbol.file->debug_file() : nullptr;
+  code->has_dwarf_ = debug && debug->has_dwarf();
   bool in_cold = code->name_ != symbol->symbol.name;
   auto other = sibling(program, symbol->symbol.file, in_cold ? code->name_ : code->name_ + ".cold", symbol->symbol.address);
   if (other) extents.push_back(*other);
@@ -114,9 +116,31 @@ void FunctionCode::find_blocks() {
   }
 }
 
+// By the calling conventions (System V, AAPCS64): one register each, in order, for integers and pointers. A parameter of another kind ends what is
+// known. Code that jumps to its own entry has other values there.
+std::vector<NamedRegister> FunctionCode::parameters_by_prototype() const {
+  std::vector<NamedRegister> named;
+  auto start = index_of(entry_);
+  auto symbol = program_->symbol_at(entry_);
+  const Type* prototype = symbol && !symbol->offset ? program_->prototype(symbol->symbol) : nullptr;
+  if (!prototype || !start || !blocks_[block_of(*start)].predecessors.empty()) return named;
+  const auto& registers = program_->arch().parameters;
+  auto parameters = prototype->parameters();
+  for (size_t i = 0; i < parameters.size() && i < registers.size(); i++) {
+    const Type* type = parameters[i].type;
+    if (!type || type->is_aggregate() || type->stripped()->kind() == TypeKind::kFloat || type->size().value_or(16) > 8) break;
+    if (!parameters[i].name.empty()) named.push_back({registers[i], 0, std::string(parameters[i].name), name_, type, true, 0});
+  }
+  return named;
+}
+
 const std::vector<NamedRegister>& FunctionCode::named_at(size_t index) const {
   auto [it, fresh] = named_.try_emplace(index);
   if (!fresh) return it->second;
+  if (!has_dwarf_) {
+    if (instructions_[index].address == entry_) it->second = parameters_by_prototype();
+    return it->second;
+  }
   VirtualAddress pc = instructions_[index].address;
   const auto* file = program_->file_at(pc);
   const auto* debug = file ? file->debug_file() : nullptr;

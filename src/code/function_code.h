@@ -45,6 +45,8 @@ class FunctionCode {
   std::optional<size_t> index_before(VirtualAddress pc) const;   // of the one that ends there (the call of a return address)
   size_t block_of(size_t instruction) const { return block_of_[instruction]; }
 
+  // Whether DWARF names its variables; else the prototype in BTF, if there is one, names its parameters at the entry.
+  bool has_dwarf() const { return has_dwarf_; }
   // Variables that are in registers just before the instruction runs, innermost scope first. Kept.
   const std::vector<NamedRegister>& named_at(size_t instruction) const;
   // The innermost source function and line of an instruction.
@@ -54,9 +56,11 @@ class FunctionCode {
 
  private:
   void find_blocks();
+  std::vector<NamedRegister> parameters_by_prototype() const;
   const object::Program* program_ = nullptr;
   std::string name_;
   VirtualAddress entry_;
+  bool has_dwarf_ = false;
   std::vector<arch::Instruction> instructions_;
   std::map<uint64_t, size_t> by_address_;
   std::vector<Block> blocks_;

@@ -147,6 +147,7 @@ struct Walk {
           s.parameter_register = parameter_register(*body);
         }
         return nullptr;
+      case Kind::kMerged:
       case Kind::kUnknown: return nullptr;
     }
     return nullptr;

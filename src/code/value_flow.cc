@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "kernel/kernel_view.h"
+
 namespace inquest::code {
 
 namespace {
@@ -46,12 +48,28 @@ ExpressionRef agreed(const ExpressionRef& a, const ExpressionRef& b, int depth =
 
 ExpressionRef merge(const ExpressionRef& a, const ExpressionRef& b) { return same(a, b) ? agreed(a, b) : nullptr; }
 
-// Whether merging changed anything.
-bool merge_into(State& into, const State& from) {
+// Where paths meet at `block`. Of two pointers to one type the type is left. Each register goes from an expression to that to nothing, so it ends.
+ExpressionRef merge_types(const ExpressionRef& a, const ExpressionRef& b, VirtualAddress block, unsigned reg) {
+  if (same(a, b)) return agreed(a, b);
+  if (!known(a) || !known(b)) return nullptr;
+  const Type* object = a->type.pointed_aggregate();
+  if (!object || object != b->type.pointed_aggregate()) return nullptr;
+  if (a->kind == Kind::kMerged && a->at == block && a->reg == reg) return a;
+  auto e = std::make_shared<Expression>();
+  e->kind = Kind::kMerged;
+  e->type = {object, 1};
+  e->reg = reg;
+  e->at = block;
+  return e;
+}
+
+// Whether merging changed anything. `typed`: where no DWARF names what comes out of it, types are worth keeping.
+bool merge_into(State& into, const State& from, VirtualAddress block, bool typed) {
   bool changed = false;
   for (size_t r = 0; r < into.registers.size(); r++) {
     if (!into.registers[r]) continue;
-    if (auto m = merge(into.registers[r], from.registers[r]); m != into.registers[r]) {
+    auto m = typed ? merge_types(into.registers[r], from.registers[r], block, unsigned(r)) : merge(into.registers[r], from.registers[r]);
+    if (m != into.registers[r]) {
       into.registers[r] = m;
       changed = true;
     }
@@ -119,7 +137,7 @@ void ValueFlow::run() {
       if (!entry_[next]) {
         entry_[next] = state;
         work.push_back(next);
-      } else if (merge_into(*entry_[next], state)) {
+      } else if (merge_into(*entry_[next], state, code_->instructions()[blocks[next].first].address, !code_->has_dwarf())) {
         work.push_back(next);
       }
     }
@@ -214,6 +232,13 @@ ExpressionRef ValueFlow::address(const State& state, size_t instruction, const a
         e->name = std::string(s->name);
         if (auto v = debug->find_variable(s->name); v && v->type) e->type = {v->type, 1};
       }
+    if (!program.vmlinux()) {
+      kernel::KernelView view(program);
+      if (auto s = view.symbol_at(VirtualAddress(at)); s && !s->offset) {
+        e->name = s->symbol.name;
+        if (const Type* t = view.variable_type(e->name)) e->type = {t, 1};
+      }
+    }
     if (e->name.empty()) return nullptr;
     for (const char* name : {"pcpu_hot", "current_task"})
       if (auto s = program.kernel_symbol(name); s && s->address.value == at) e->kind = Kind::kCurrent;
@@ -352,6 +377,7 @@ void ValueFlow::apply_call(State& state, size_t instruction) const {
     auto at = debug ? s->symbol.file->to_file(s->symbol.address) : std::nullopt;
     if (at)
       if (auto f = debug->function_at(*at); f && f->result) e->type = {f->result, 0};
+    if (const Type* prototype = program.prototype(s->symbol)) e->type = {prototype->target(), 0};
   }
   state.registers[arch.result] = e;
 }

@@ -1,7 +1,7 @@
 // ValueFlow: what every register of a function holds at every instruction, as Expressions.
 //
-// A forward walk over the blocks: parameters and locals are named by DWARF wherever it places them in a register; between those
-// places the instructions carry names on (moves, offsets, loads, calls' results). Where two paths disagree the value is unknown:
+// A forward walk over the blocks: parameters and locals are named by DWARF wherever it places them in a register (without DWARF, parameters at the
+// entry by BTF's prototype); between those places the instructions carry names on (moves, offsets, loads, calls' results). Where two paths disagree the value is unknown:
 // nothing is guessed. Bounded: a block entered more than kMaxVisits times is taken to know nothing.
 #pragma once
 

@@ -38,6 +38,7 @@ class BtfTypes : public Btf {
   const Type* function_prototype(std::string_view function) const override;
   const Type* variable_type(std::string_view name) const override;
   std::vector<std::string_view> type_names(TypeKind kind) const override;
+  std::vector<std::pair<std::string_view, uint32_t>> section_variables(std::string_view section) const override;
   std::optional<int64_t> find_enumerator(std::string_view name) const override;
   uint32_t type_count() const override { return first_ + uint32_t(offsets_.size()); }
   const Type* type(uint32_t id) const override;
@@ -290,7 +291,7 @@ const Type* BtfTypes::find_type(TypeKind kind, std::string_view name) const {
 const Type* BtfTypes::function_prototype(std::string_view function) const {
   const NameTable& functions = names(Names::kFunctions);
   auto found = functions.find(function);
-  if (found == functions.end()) return base_ ? base_->function_prototype(function) : nullptr;
+  if (found == functions.end()) return nullptr;  // the base's function of that name is another one
   const Type* prototype = type(record(found->second)->size_or_type);
   return prototype && prototype->kind() == TypeKind::kFunction ? prototype : nullptr;
 }
@@ -312,6 +313,20 @@ std::vector<std::string_view> BtfTypes::type_names(TypeKind kind) const {
   }
   std::sort(list.begin(), list.end());
   list.erase(std::unique(list.begin(), list.end()), list.end());
+  return list;
+}
+
+// struct btf_var_secinfo: type, offset, size.
+std::vector<std::pair<std::string_view, uint32_t>> BtfTypes::section_variables(std::string_view section) const {
+  std::vector<std::pair<std::string_view, uint32_t>> list;
+  for (uint32_t i = 0; i < offsets_.size(); i++) {
+    Record r = *record(first_ + i);
+    if (r.kind() != kDatasec || string(r.name) != section) continue;
+    const std::byte* p = types_.data() + r.extra;
+    for (uint32_t k = 0; k < r.count(); k++, p += 12)
+      if (auto variable = record(load_unchecked<uint32_t>(p)); variable && variable->kind() == kVar)
+        list.emplace_back(string(variable->name), load_unchecked<uint32_t>(p + 4));
+  }
   return list;
 }
 

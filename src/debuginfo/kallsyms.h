@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/cursor.h"
@@ -44,9 +45,11 @@ class Btf : public TypeSource {
   // kNotMine: no BTF; kCorrupt, kTruncated: damaged; kUnsupported: other byte order, or a kind younger than this code.
   static Result<std::shared_ptr<const Btf>> parse(Bytes blob, std::shared_ptr<const Btf> base = nullptr);
   virtual const Type* find_type(TypeKind kind, std::string_view name) const = 0;
-  virtual const Type* function_prototype(std::string_view function) const = 0;  // a kFunction type
+  virtual const Type* function_prototype(std::string_view function) const = 0;  // a kFunction type; of this BTF's functions, not the base's
   virtual const Type* variable_type(std::string_view name) const = 0;
   virtual std::vector<std::string_view> type_names(TypeKind kind) const = 0;
+  // Variables of a data section (".data..percpu", which pahole describes since 1.19) with their offsets in it.
+  virtual std::vector<std::pair<std::string_view, uint32_t>> section_variables(std::string_view section) const = 0;
   virtual std::optional<int64_t> find_enumerator(std::string_view name) const = 0;
   virtual uint32_t type_count() const = 0;   // ids below this are valid; 0 is void; the base's are counted in
   // The type of an id (BTF_ID lists, struct module's btf data): null for void and for ids that are no types (functions, variables, tags).

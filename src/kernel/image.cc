@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "elf/elf_file.h"
+#include "kernel/data_symbols.h"
 #include "kernel/module_memory.h"
 
 namespace inquest::kernel {
@@ -78,13 +79,11 @@ KernelDebug find_vmlinux(const target::KernelIdentity& identity, const debuginfo
   auto found = choose(identity, finder);
   if (!found.ok()) {
     debug.why_not = found.error().message();
-    ledger.add(Loss::kNoDebuginfo, debug.why_not);
     return debug;
   }
   auto opened = debuginfo::DebugFile::open(found->file, options, ledger);
   if (!opened.ok()) {
     debug.why_not = fmt::format("{}: {}", found->path, opened.error().message());
-    ledger.add(Loss::kNoDebuginfo, debug.why_not);
     return debug;
   }
   debug.file = *opened;
@@ -138,12 +137,6 @@ object::LoadedFile described_image(const object::Program& program, std::shared_p
 
 namespace {
 
-// A contiguous, readable stretch of the image.
-struct Piece {
-  VirtualAddress start;
-  std::vector<std::byte> bytes;
-};
-
 constexpr uint64_t kMaxImage = uint64_t{256} << 20, kMaxGap = uint64_t{16} << 20;
 
 // The image in memory, from its start to the first large hole: freed init memory leaves small ones.
@@ -188,6 +181,34 @@ std::shared_ptr<const debuginfo::Btf> find_btf(const std::vector<Piece>& pieces)
   return best;
 }
 
+// Where distributions keep the debuginfo of a kernel, as its release and banner tell whose it is.
+std::string where_debuginfo_is(const target::KernelIdentity& identity, std::string_view banner) {
+  const std::string& release = identity.release;
+  auto says = [&](std::string_view word) { return banner.find(word) != std::string::npos || release.find(word) != std::string::npos; };
+  std::string which = release.empty() ? "the vmlinux of this kernel" : "the vmlinux of " + release;
+  if (!identity.build_id.empty()) which += " (build ID " + identity.build_id + ")";
+  std::string how;
+  if (release.empty()) how = "";
+  else if (says("Ubuntu")) how = fmt::format("linux-image-{}-dbgsym from ddebs.ubuntu.com", release);
+  else if (says("Debian") || says("debian")) how = fmt::format("the package linux-image-{}-dbg", release);
+  else if (says(".el") || says(".fc") || says("amzn")) how = fmt::format("dnf debuginfo-install kernel-{}", release);
+  else if (says("SUSE") || release.ends_with("-default")) how = "the package kernel-default-debuginfo";
+  return which + (how.empty() ? "" : ": " + how) + "; give it with -d, or set DEBUGINFOD_URLS";
+}
+
+// What the dump told of its kernel, and what more debuginfo would.
+void tell_what_is_left(const object::Program& program, const object::LoadedFile& image, const std::string& banner, const std::string& why_no_debug,
+                       LossLedger& ledger) {
+  std::string left;
+  auto add = [&](const std::string& text) { left += (left.empty() ? "" : ", ") + text; };
+  if (!image.memory_symbols.empty()) add(fmt::format("{} symbols of kallsyms", image.memory_symbols.size()));
+  if (image.btf) add(fmt::format("{} types of BTF", image.btf->type_count()));
+  if (image.orc) add("ORC");
+  ledger.add(Loss::kNoDebuginfo, fmt::format("{}. From the dump itself: {}. Debuginfo would add files, lines, inlined functions and variables: {}", why_no_debug,
+                                             left.empty() ? "nothing" : left, where_debuginfo_is(program.layout().identity, banner)));
+  if (!image.btf) ledger.add(Loss::kFeatureMissing, "BTF, the kernel's own types: none whole in the dump");
+}
+
 }  // namespace
 
 object::LoadedFile undescribed_image(const object::Program& program, const std::string& why_no_debug, LossLedger& ledger) {
@@ -195,7 +216,10 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
   image.build_id = program.layout().identity.build_id;
   image.load_debug = [why_no_debug] { return object::LoadedDebug{nullptr, {}, why_no_debug}; };
   auto start = program.layout().identity.vmcoreinfo.symbol("_stext");
-  if (!start) return image;
+  if (!start) {
+    tell_what_is_left(program, image, program.layout().identity.banner, why_no_debug, ledger);
+    return image;
+  }
   auto pieces = std::make_shared<std::vector<Piece>>(image_pieces(program, VirtualAddress(*start)));
   std::string why = "the image is not in the dump";
   for (const Piece& p : *pieces) {
@@ -218,6 +242,7 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
     auto owned = std::make_shared<Owned>(Owned{pieces, btf});
     image.btf = {owned, owned->btf.get()};
   }
+  add_data_symbols(program, *pieces, image.btf.get(), image.memory_symbols);
   auto symbol = [&](std::string_view name) -> std::optional<VirtualAddress> {
     for (const object::MemorySymbol& s : image.memory_symbols)
       if (s.name == name) return s.address;
@@ -232,6 +257,11 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
     for (const Piece& p : *pieces) image.extents.emplace_back(p.start, p.bytes.size());
   }
   image.orc = orc_by_symbols(program, symbol, std::nullopt);
+  std::string banner = program.layout().identity.banner;
+  for (const Piece& p : *pieces)
+    if (size_t at = banner.empty() ? as_text(p.bytes).find("Linux version ") : std::string_view::npos; at != std::string_view::npos)
+      banner = std::string(as_text(p.bytes).substr(at, 256));
+  tell_what_is_left(program, image, banner, why_no_debug, ledger);
   return image;
 }
 

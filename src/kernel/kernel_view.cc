@@ -16,8 +16,7 @@ std::optional<VirtualAddress> KernelView::symbol(std::string_view name) const {
     if (auto s = debug->find_symbol(name)) return file.to_runtime(s->address);
     return std::nullopt;
   }
-  for (const object::MemorySymbol& s : file.memory_symbols)
-    if (s.name == name) return s.address;
+  if (auto found = file.memory_symbols_named(name); !found.empty()) return file.memory_symbols[found.front()].address;
   if (auto v = program_->layout().identity.vmcoreinfo.symbol(name)) return VirtualAddress(*v);
   return std::nullopt;
 }
@@ -28,10 +27,22 @@ uint64_t KernelView::symbol_size(std::string_view name) const {
   return 0;
 }
 
+// Of kallsyms: x86_64's per-CPU variables are in it by their offsets, which lie in no extent of the image.
+static std::optional<object::SymbolOffset> memory_symbol_at(const object::LoadedFile& file, VirtualAddress address) {
+  auto after = std::upper_bound(file.memory_symbols.begin(), file.memory_symbols.end(), address,
+                                [](VirtualAddress a, const object::MemorySymbol& s) { return a < s.address; });
+  if (after == file.memory_symbols.begin()) return std::nullopt;
+  const object::MemorySymbol& s = *std::prev(after);
+  uint64_t size = s.size ? s.size : after == file.memory_symbols.end() ? 0 : after->address - s.address;
+  bool is_function = s.type == 't' || s.type == 'T' || s.type == 'w' || s.type == 'W';
+  if (address - s.address >= size) return std::nullopt;
+  return object::SymbolOffset{{s.name, s.address, size, &file, is_function}, address - s.address};
+}
+
 std::optional<object::SymbolOffset> KernelView::symbol_at(VirtualAddress address) const {
   const object::LoadedFile& file = program_->kernel();
   const auto* debug = file.debug_file();
-  if (!debug) return std::nullopt;
+  if (!debug) return memory_symbol_at(file, address);
   auto at = file.to_file(address);
   auto s = at ? debug->symbol_at(*at) : std::nullopt;
   if (!s) return std::nullopt;

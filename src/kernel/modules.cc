@@ -11,7 +11,7 @@ namespace inquest::kernel {
 
 namespace {
 
-constexpr uint64_t kMaxModules = 16384;
+constexpr uint64_t kMaxModules = 16384, kMaxBtf = 64 << 20;
 
 std::string state_name(uint64_t state) {  // enum module_state, include/linux/module.h
   switch (state) {
@@ -147,10 +147,49 @@ class ModuleLoader {
       file.load_debug = loader(m, extents, std::move(*found), file.memory_symbols);
     } else {
       m.why_no_debuginfo = found.error().message();
+      file.btf = btf_of(m);
       ledger_.add(Loss::kNoModuleDebuginfo, m.why_no_debuginfo.starts_with(m.name) ? m.why_no_debuginfo : m.name + ": " + m.why_no_debuginfo);
       file.load_debug = [why = m.why_no_debuginfo] { return object::LoadedDebug{nullptr, {}, why}; };
     }
     program_.add_file(std::move(file));
+  }
+
+  // A module's own types (CONFIG_DEBUG_INFO_BTF_MODULES, 5.11: 36e68442d1af) are kept by the kernel in the list btf_modules, on top of its own.
+  std::shared_ptr<const debuginfo::Btf> btf_of(const LoadedModule& m) {
+    auto owner = view_.field("btf_module", "module"), link = view_.field("btf_module", "list"), at = view_.field("btf_module", "btf");
+    auto data = view_.field("btf", "data"), size = view_.field("btf", "data_size");
+    auto head = view_.symbol("btf_modules");
+    auto base = head && owner && link && at && data && size ? kernel_btf() : nullptr;
+    if (!base) return nullptr;
+    for (VirtualAddress node : read_list(view_.memory(), *head, kMaxModules).nodes) {
+      auto module = view_.read(node - link->offset, *owner), btf = view_.read(node - link->offset, *at);
+      if (!module.ok() || *module != m.module.value || !btf.ok()) continue;
+      auto where = view_.read(VirtualAddress(*btf), *data), bytes = view_.read(VirtualAddress(*btf), *size);
+      if (!where.ok() || !bytes.ok() || *bytes > kMaxBtf) return nullptr;
+      struct Owned {
+        std::vector<std::byte> bytes;
+        std::shared_ptr<const debuginfo::Btf> btf;
+      };
+      auto owned = std::make_shared<Owned>();
+      owned->bytes = view_.memory().read_prefix(VirtualAddress(*where), *bytes);
+      auto parsed = debuginfo::Btf::parse(owned->bytes, base);
+      if (!parsed.ok()) {
+        ledger_.add(Loss::kFeatureMissing, fmt::format("BTF of module {}: {}", m.name, parsed.error().message()));
+        return nullptr;
+      }
+      owned->btf = *parsed;
+      return {owned, owned->btf.get()};
+    }
+    return nullptr;
+  }
+
+  std::shared_ptr<const debuginfo::Btf> kernel_btf() {
+    const auto& kernel = program_.kernel();
+    if (kernel.btf || kernel_btf_) return kernel.btf ? kernel.btf : kernel_btf_;
+    if (!kernel.debug_file()) return nullptr;
+    auto bytes = kernel.debug_file()->section_bytes(".BTF");  // lives as long as the file, which the program holds
+    if (auto parsed = bytes.ok() ? debuginfo::Btf::parse(*bytes) : Result<std::shared_ptr<const debuginfo::Btf>>(bytes.error()); parsed.ok()) kernel_btf_ = *parsed;
+    return kernel_btf_;
   }
 
   std::function<object::LoadedDebug()> loader(const LoadedModule& m, const ModuleExtents& extents, debuginfo::FoundFile found,
@@ -171,6 +210,7 @@ class ModuleLoader {
   }
 
   object::Program& program_;
+  std::shared_ptr<const debuginfo::Btf> kernel_btf_;  // where the program itself has none: vmlinux's
   KernelView view_;
   const debuginfo::Finder& finder_;
   const debuginfo::OpenOptions& options_;

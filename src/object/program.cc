@@ -14,6 +14,18 @@ const LoadedDebug& LoadedFile::debug() const {
   return lazy_->debug;
 }
 
+std::vector<size_t> LoadedFile::memory_symbols_named(std::string_view symbol) const {
+  std::call_once(lazy_->names_once, [this] {
+    lazy_->names.reserve(memory_symbols.size());
+    for (size_t i = 0; i < memory_symbols.size(); i++) lazy_->names.emplace(memory_symbols[i].name, uint32_t(i));
+  });
+  std::vector<size_t> found;
+  auto [first, last] = lazy_->names.equal_range(symbol);
+  for (auto it = first; it != last; ++it) found.push_back(it->second);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 std::optional<uint64_t> LoadedFile::to_file(VirtualAddress address) const {
   for (const SectionMapping& m : debug().mappings)
     if (address >= m.runtime && address - m.runtime < m.size) return m.file_start + (address - m.runtime);
@@ -87,9 +99,8 @@ std::vector<Symbol> symbols_of(const LoadedFile& file, std::string_view name, bo
       if (auto at = file.to_runtime(s.address)) found.push_back({std::string(s.name), *at, s.size, &file, s.type == elf::kSttFunc});
     if (!found.empty()) return found;
   }
-  for (size_t i = 0; i < file.memory_symbols.size(); i++) {
+  for (size_t i : file.memory_symbols_named(name)) {
     const MemorySymbol& s = file.memory_symbols[i];
-    if (s.name != name) continue;
     uint64_t size = s.size;
     if (!size && i + 1 < file.memory_symbols.size()) size = file.memory_symbols[i + 1].address - s.address;
     found.push_back({s.name, s.address, size, &file, is_code_letter(s.type)});
@@ -231,6 +242,14 @@ std::optional<int64_t> Program::enumerator(std::string_view name) const {
   return std::nullopt;
 }
 
+// pahole keeps one prototype a name, so where several functions have it nobody knows whose it is.
+const Type* Program::prototype(const Symbol& function) const {
+  const LoadedFile* file = function.file;
+  if (!file || !file->btf || !function.is_function) return nullptr;
+  if (file->debug_file() && file->debug_file()->has_dwarf()) return nullptr;
+  return symbols_of(*file, function.name, true).size() == 1 ? file->btf->function_prototype(function.name) : nullptr;
+}
+
 std::vector<SourceFrame> Program::source_at(VirtualAddress address) const {
   std::vector<SourceFrame> frames;
   const LoadedFile* file = file_at(address);
@@ -239,7 +258,7 @@ std::vector<SourceFrame> Program::source_at(VirtualAddress address) const {
   if (!at) return frames;
   const auto& debug = *file->debug_file();
   auto line = debug.line_at(*at).value_or(debuginfo::SourceLine{});
-  auto scopes = debug.scopes_at(*at);
+  auto scopes = debug.frames_at(*at);
   if (!scopes.ok()) {
     if (!line.line) return frames;
     auto s = debug.symbol_at(*at);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/loss_ledger.h"
@@ -58,6 +59,8 @@ struct LoadedFile {
   std::string build_id;
 
   const LoadedDebug& debug() const;                        // thread-safe
+  // Where memory_symbols of that name lie in the vector, in address order. Thread-safe; built at the first call.
+  std::vector<size_t> memory_symbols_named(std::string_view symbol) const;
   const debuginfo::DebugFile* debug_file() const { return debug().file.get(); }
   std::optional<uint64_t> to_file(VirtualAddress address) const;
   std::optional<VirtualAddress> to_runtime(uint64_t file_address) const;
@@ -65,8 +68,9 @@ struct LoadedFile {
 
  private:
   struct Lazy {
-    std::once_flag once;
+    std::once_flag once, names_once;
     LoadedDebug debug;
+    std::unordered_multimap<std::string_view, uint32_t> names;
   };
   std::shared_ptr<Lazy> lazy_ = std::make_shared<Lazy>();
 };
@@ -130,6 +134,9 @@ class Program {
   bool has_member(std::string_view type, std::string_view member) const { return offset(type, member).ok(); }
   Result<uint64_t> size_of(std::string_view type) const;
   std::optional<int64_t> enumerator(std::string_view name) const;
+
+  // The prototype of a function that no DWARF describes, from its file's BTF; null: none, or several functions share the name.
+  const Type* prototype(const Symbol& function) const;
 
   // Source at an address; for a return address pass the address of the call (address - 1).
   std::vector<SourceFrame> source_at(VirtualAddress address) const;

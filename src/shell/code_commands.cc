@@ -82,7 +82,7 @@ Result<std::string> event(const Context& context, const Words& words) {
                        e.pid ? fmt::format("  pid {} ({})", *e.pid, e.comm) : "");
     if (wanted.empty()) continue;
     for (const auto& s : view.source) out += fmt::format("  at {} {}:{}\n", s.function, s.file, s.line);
-    if (view.condition) out += fmt::format("  found {} ({}:{})\n", view.condition->text, view.condition->file, view.condition->line);
+    if (view.condition) out += fmt::format("  found {}{}\n", view.condition->text, view.condition->line ? fmt::format(" ({}:{})", view.condition->file, view.condition->line) : "");
     if (view.touch && !view.touch->text.empty()) out += fmt::format("  touched {} by `{}`\n", view.touch->text, view.touch->instruction);
     if (e.fault_address) out += fmt::format("  fault address {:#x}\n", *e.fault_address);
     for (const auto& line : scene::event_words(view)) out += "  " + line + "\n";

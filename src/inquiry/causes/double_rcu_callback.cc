@@ -152,13 +152,13 @@ void read_code(Case& c) {
       if (self && s.offset == 8) prev = true;
       if (self && (s.offset == 0 || s.offset == 8) && by.empty()) {
         by = s.by;
-        where = fmt::format("{}:{}", s.file, s.line);
+        if (s.line) where = fmt::format("{}:{}", s.file, s.line);
       }
     }
     if (!next || !prev) continue;
     c.own_init = true;
-    c.cite(c.dossier.add(Origin::kCode, fmt::format("{} itself stores the head's own address into both words of {} ({}, {}): so it has already run once on this object",
-                                                    r.callback, c.list_member.empty() ? "the head" : c.list_member, by, where),
+    c.cite(c.dossier.add(Origin::kCode, fmt::format("{} itself stores the head's own address into both words of {}{}: so it has already run once on this object", r.callback,
+                                                    c.list_member.empty() ? "the head" : c.list_member, where.empty() ? "" : fmt::format(" ({}, {})", by, where)),
                          "dis -lx " + r.callback, {{"function", r.callback}, {"by", by}, {"line", where}}));
     break;
   }
