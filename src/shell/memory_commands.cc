@@ -221,6 +221,29 @@ Result<std::string> p(const Context& context, const Words& words) {
   return fmt::format("{} = $1 = {}\n", words.words.front(), object::print(value, options));
 }
 
+namespace {
+
+// The type and member at an address, where the slab cache or a variable tells it: every union arm.
+std::string typed_place(const Context& context, uint64_t address) {
+  scene::Identity id = context.scene->identify(address);
+  std::string out;
+  if (id.kind == scene::Identity::Kind::kSlab) {
+    std::string type = context.scene->type_of_cache(id.cache, id.object_size);
+    for (const auto& m : type.empty() ? std::vector<scene::MemberView>{} : context.scene->members_at(type, id.offset)) out += fmt::format("  {} of {} at {:x}\n", m.path, type, id.object_start);
+  }
+  const auto* file = id.kind == scene::Identity::Kind::kSymbol ? context.program().file_at(VirtualAddress(address)) : nullptr;
+  const auto* debug = file ? file->debug_file() : nullptr;
+  auto at = debug ? file->to_file(VirtualAddress(address)) : std::nullopt;
+  auto variable = at ? debug->variable_at(*at) : std::nullopt;
+  if (!variable || !variable->type || !variable->address) return out;
+  out += "  " + debuginfo::spell(variable->type, variable->name) + "\n";
+  for (const auto& m : debuginfo::members_at(variable->type->stripped(), *at - *variable->address))
+    out += fmt::format("  {}{}{}\n", variable->name, m.path.empty() || m.path[0] == '[' ? "" : ".", m.path);
+  return out;
+}
+
+}  // namespace
+
 Result<std::string> whatis(const Context& context, const Words& words) {
   if (words.words.empty()) return Error(ErrorCode::kUsage, "what?");
   std::string what;
@@ -228,7 +251,7 @@ Result<std::string> whatis(const Context& context, const Words& words) {
   const auto& program = context.program();
   // A short word may be a name ("fd"), unless a digit begins it.
   if (auto address = parse_hex(what); address && (what.size() >= 3 || (what[0] >= '0' && what[0] <= '9')) && !program.symbol(what))
-    return fmt::format("{:x}: {}\n", *address, context.scene->identify(*address).text);
+    return fmt::format("{:x}: {}\n", *address, context.scene->identify(*address).text) + typed_place(context, *address);
   if (const auto* type = program.parse_type(what)) {
     if (type->stripped()->is_aggregate()) return object::print_layout(type, true);
     return fmt::format("{}\nSIZE: {}\n", debuginfo::spell(type), type->size().value_or(0));

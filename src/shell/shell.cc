@@ -23,7 +23,7 @@ constexpr Command kCommands[] = {
     {"union", "union TYPE [-x] [-o] [ADDRESS]", "The same for unions.", c::union_},
     {"*", "* TYPE [-x] [-o] [ADDRESS]", "struct or union, whichever it is.", c::structure},
     {"p", "p EXPRESSION", "A variable, a member of one, an address of one.\n  p init_uts_ns.name.release\n  p &init_task", c::p},
-    {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), or how a name is declared.", c::whatis},
+    {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), with type and member where they can be told, or how a name is declared.", c::whatis},
     {"sym", "sym ADDRESS | SYMBOL...", "A symbol's address, or an address's symbol, with file and line.", c::sym},
     {"kmem", "kmem ADDRESS | -s [CACHE]", "The slab object that an address is in: cache, slab, object, free or [allocated]. -s: what the caches hold, largest first.\n  kmem -s dentry", c::kmem},
     {"vtop", "vtop ADDRESS", "A virtual address translated by the kernel's page tables.", c::vtop},
