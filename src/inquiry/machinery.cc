@@ -81,6 +81,15 @@ std::vector<scene::FrameView> frames_behind(const scene::CrashScene& scene, cons
   return frames;
 }
 
-Guilty guilty_at(const scene::CrashScene& scene, const scene::EventView& event) { return guilty_of(frames_behind(scene, event)); }
+Guilty guilty_at(const scene::CrashScene& scene, const scene::EventView& event) {
+  Guilty g = guilty_of(frames_behind(scene, event));
+  // Without files only names tell machinery from the rest, and the reader of logs knows more of them.
+  bool named_only = g.file.empty() && !event.event.guilty_function.empty();
+  if (named_only && event.event.guilty_function != g.function) g = {event.event.guilty_function, event.event.guilty_file, "", 0, ""};
+  if (g.module.empty() && g.file.empty())
+    for (const auto& f : event.frames)
+      if (f.symbol == g.function) g.module = f.module;
+  return g;
+}
 
 }  // namespace inquest::inquiry

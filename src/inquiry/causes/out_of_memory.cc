@@ -76,7 +76,7 @@ void name_allocator(const scene::CrashScene& scene, const scene::EventView& even
   else v.guilty = asked;
 }
 
-Verdicts leak(const scene::CrashScene& scene, Dossier& dossier, const scene::EventView& event, const Accounts& a) {
+Verdicts leak(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier, const scene::EventView& event, const Accounts& a) {
   Verdict v;
   v.cause = "memory-leak";
   cite(v, add_event(dossier, event));
@@ -84,6 +84,7 @@ Verdicts leak(const scene::CrashScene& scene, Dossier& dossier, const scene::Eve
   name_cache(scene, v, dossier, event.event.memory);
   name_allocator(scene, event, v, dossier);
   v.confidence = v.object.cache.empty() ? 0.7 : 0.9;
+  if (&event != seen.fatal) v.confidence = 0.5;  // the machine died of something else, or this is another boot's
   v.summary = fmt::format("Memory ran out because the kernel's own objects hold it: the slab cache {}{} holds {} of {} KiB.", v.object.cache.empty() ? "(not known which)" : v.object.cache,
                           v.object.type.empty() ? "" : fmt::format(" ({})", v.object.type), *a.slab_kb, a.ram_kb);
   if (!v.guilty.function.empty()) v.summary += fmt::format(" {} allocates them.", v.guilty.function);
@@ -107,7 +108,7 @@ Verdicts out_of_memory(const scene::CrashScene& scene, const Observations& seen,
   if (!event || !seen.fatal) return {};
   const auto& m = event->event.memory;
   Accounts a = accounts_of(scene, m);
-  if (a.slab_kb && a.ram_kb && double(*a.slab_kb) > kMostOfIt * double(a.ram_kb)) return leak(scene, dossier, *event, a);
+  if (a.slab_kb && a.ram_kb && double(*a.slab_kb) > kMostOfIt * double(a.ram_kb)) return leak(scene, seen, dossier, *event, a);
   Verdict v;
   v.cause = "out-of-memory";
   v.confidence = event == seen.fatal ? 0.75 : 0.5;
