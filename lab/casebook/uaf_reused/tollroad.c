@@ -60,7 +60,7 @@ static noinline void lane_bill(struct toll_lane *lane)
 	struct toll_owner *owner = lane->vehicle->owner;
 
 	owner->owed += 250 * lane->vehicle->axles; /* guilty */
-	owner->trips++;
+	owner->trips++; /* guilty */
 	lane->passed++;
 }
 
