@@ -36,7 +36,7 @@ struct spool_mux {
 	struct task_struct *pump;
 	struct task_struct *recorder;
 	atomic_t closed;
-	struct spool_block *blocks[8];
+	struct spool_block *blocks[64];
 };
 
 static struct spool_mux *mux;
