@@ -113,7 +113,8 @@ static int tollgate_thread(void *data)
 
 static int __init tollroad_init(void)
 {
-	int at;
+	int at, cpu = raw_smp_processor_id();
+	struct task_struct *gate;
 
 	road = kzalloc(sizeof(*road), GFP_KERNEL);
 	if (!road)
@@ -134,7 +135,12 @@ static int __init tollroad_init(void)
 	lab_address("vehicle", road->lanes[2].vehicle);
 	lab_watch_panic();
 	kthread_run(billing_thread, road, "toll-billing");
-	return PTR_ERR_OR_ZERO(kthread_run(tollgate_thread, road, "toll-exit"));
+	gate = kthread_create(tollgate_thread, road, "toll-exit");
+	if (IS_ERR(gate))
+		return PTR_ERR(gate);
+	kthread_bind(gate, cpu); /* where the records' memory is */
+	wake_up_process(gate);
+	return 0;
 }
 module_init(tollroad_init);
 MODULE_LICENSE("GPL");

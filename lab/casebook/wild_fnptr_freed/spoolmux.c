@@ -115,7 +115,7 @@ static int recorder_thread(void *data)
 
 static int __init spoolmux_init(void)
 {
-	int index;
+	int index, cpu = raw_smp_processor_id();
 
 	mux = kzalloc(sizeof(*mux), GFP_KERNEL);
 	if (!mux)
@@ -134,7 +134,11 @@ static int __init spoolmux_init(void)
 	lab_address("channel", &mux->channels[1]);
 	lab_watch_panic();
 	mux->pump = kthread_run(pump_thread, mux, "spool-pump");
-	mux->recorder = kthread_run(recorder_thread, mux, "spool-record");
+	mux->recorder = kthread_create(recorder_thread, mux, "spool-record");
+	if (IS_ERR(mux->recorder))
+		return PTR_ERR(mux->recorder);
+	kthread_bind(mux->recorder, cpu); /* where the pool's memory is */
+	wake_up_process(mux->recorder);
 	return 0;
 }
 module_init(spoolmux_init);
