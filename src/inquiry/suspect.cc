@@ -204,9 +204,15 @@ std::optional<FreedObject> freed_object(const scene::CrashScene& scene, const Su
     if (!s.origin.empty()) f.held_by = &s.origin.front();
     return f;
   }
-  for (size_t i = 0; i < s.origin.size(); i++) {
+  // Only near the fault, and only where memory still holds what was read: a value taken from an object while it lived, which was freed later, is no
+  // use after free (kthread()'s `create`, at the bottom of every thread's stack).
+  constexpr size_t kNear = 2;
+  size_t loads = 0;
+  for (size_t i = 0; i < s.origin.size() && loads < kNear; i++) {
     const auto& step = s.origin[i];
     if (step.birth != "loaded" || step.on_stack || !step.address) continue;
+    loads++;
+    if (step.changed()) continue;
     auto id = scene.identify(*step.address);
     if (!is_free(id)) continue;
     FreedObject f;
