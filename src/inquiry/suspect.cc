@@ -206,7 +206,7 @@ std::optional<FreedObject> freed_object(const scene::CrashScene& scene, const Su
   }
   // Only near the fault, and only where memory still holds what was read: a value taken from an object while it lived, which was freed later, is no
   // use after free (kthread()'s `create`, at the bottom of every thread's stack).
-  constexpr size_t kNear = 2;
+  constexpr size_t kNear = 1;
   size_t loads = 0;
   for (size_t i = 0; i < s.origin.size() && loads < kNear; i++) {
     const auto& step = s.origin[i];
