@@ -82,6 +82,9 @@ std::vector<CallFound> calls_in(const ValueFlow& flow, const std::vector<std::st
 // Addresses of all direct calls and tail jumps to `target` in the code of the kernel and its modules, by scanning the instruction bytes.
 std::vector<VirtualAddress> callers_of(const object::Program& program, VirtualAddress target);
 
+// Places in the code that make an address without calling it (address_takers.cc).
+std::vector<VirtualAddress> takers_of(const object::Program& program, VirtualAddress target);
+
 // What a function stores relative to its first parameter.
 struct ParameterStore {
   int64_t offset = 0;                    // from the first parameter

@@ -55,6 +55,7 @@ Result<std::string> bt(const Context&, const Words&);
 Result<std::string> foreach(const Context&, const Words&);
 std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words);  // as bt prints it; thread-safe
 // memory
+Result<std::string> paths(const Context&, const Words&);
 Result<std::string> rd(const Context&, const Words&);
 Result<std::string> structure(const Context&, const Words&);
 Result<std::string> union_(const Context&, const Words&);
