@@ -149,11 +149,37 @@ Result<std::string> why(const Context& context, const Words& words) {
   return out;
 }
 
+// Who hands a function over to whom: the calls that pass its address, and other code that makes it.
+static Result<std::string> callbacks_of_function(const Context& context, const std::string& name) {
+  TRY(uint64_t address, parse_address(context, name));
+  std::string out;
+  for (VirtualAddress at : code::takers_of(context.program(), VirtualAddress(address))) {
+    auto symbol = context.program().symbol_at(at);
+    auto code = symbol ? code::FunctionCode::at(context.program(), at) : Error(ErrorCode::kNotFound, "no function there");
+    if (!code.ok()) continue;
+    code::ValueFlow flow(*code);
+    std::string passed;
+    for (size_t i = 0; i < (*code)->instructions().size() && passed.empty(); i++) {
+      const auto& insn = (*code)->instructions()[i];
+      if (insn.operation != arch::Operation::kCall && insn.operation != arch::Operation::kJump) continue;
+      std::string callee = (*code)->target_name(insn);
+      for (unsigned r : context.program().arch().parameters) {
+        auto e = callee.empty() ? nullptr : flow.register_before(i, r);
+        if (code::known(e) && e->kind == code::Expression::Kind::kSymbol && e->number == address) passed = "passed to " + callee;
+      }
+    }
+    auto source = context.program().source_at(at);
+    out += fmt::format("{:x} {}: {}{}\n", at.value, symbol->symbol.name, passed.empty() ? "stored or compared" : passed,
+                       source.empty() || !source.front().line ? "" : fmt::format("  ({} {}:{})", source.front().function, source.front().file, source.front().line));
+  }
+  return out.empty() ? "no code makes its address\n" : out;
+}
+
 Result<std::string> callbacks(const Context& context, const Words& words) {
-  if (words.words.empty()) return Error(ErrorCode::kUsage, "which TYPE.MEMBER?");
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which FUNCTION, or which TYPE.MEMBER?");
   std::string what = words.words.front();
   size_t dot = what.find('.');
-  if (dot == std::string::npos) return Error(ErrorCode::kUsage, "TYPE.MEMBER, as in xa_node.callback_head");
+  if (dot == std::string::npos || context.program().symbol(what)) return callbacks_of_function(context, what);
   TRY(uint64_t offset, context.program().offset(what.substr(0, dot), what.substr(dot + 1)));
   const auto* type = context.program().type(object::TypeKind::kStruct, what.substr(0, dot));
   if (!type) return Error(ErrorCode::kNotFound, "no such type in this kernel: " + what.substr(0, dot));

@@ -37,7 +37,7 @@ constexpr Command kCommands[] = {
     {"references", "references [-e] [-a] ADDRESS [SIZE] | LOW-HIGH", "What points there: registers, stacks (in whose frame), globals, slab objects, in one scan of the dump. An address in a slab object means\nthe whole object; -e: that very address. -a: all, left-over words below stack pointers too.\n  references ffff8c2002647010\n  references ffff8c2002647000 40", c::references},
     {"locks", "locks [-a] [ADDRESS]", "Who waits for which lock (mutex, rw_semaphore, semaphore, rt_mutex, spinlock, folio) or event (completion, wait queue), who holds it, and which of them\nwait for each other. -a: whole stacks. With an address: that lock, or the object it is in.\n  locks\n  locks -a", c::locks},
     {"paths", "paths FUNCTION", "How control gets there: callers upwards, the tables that hold it, the code that hands it over.\n  paths delete_node", c::paths},
-    {"callbacks", "callbacks TYPE.MEMBER", "Who hands this member over to RCU, and with which callback.\n  callbacks xa_node.callback_head", c::callbacks},
+    {"callbacks", "callbacks FUNCTION | TYPE.MEMBER", "Who hands a function over (to timer_setup(), kthread_create(), call_rcu() …); who hands this member over to RCU, and with which callback.\n  callbacks radix_tree_node_rcu_free\n  callbacks xa_node.callback_head", c::callbacks},
 };
 
 }  // namespace
