@@ -48,7 +48,7 @@ CASES = {
     'holder_asleep': (['foreach UN bt -l', 'log | grep -A 24 blocked', 'struct kiln_bus {bus}', OWNER.format('kiln_bus', 'bus', 'access'), 'ps | grep kiln'], r'\bheld\b|\bholder\b', ['kiln_await_target']),
     'spinlock_held_looping': (['bt -a -l', 'log | grep stuck', 'struct plaza {plaza}', 'dis -l plaza_release'], r'soft lockup', ['plaza_release']),
     'stack_overflow_recursion': (['log | grep guard', 'bt -l'], r'guard page was hit', []),
-    'oom_slab_leak': (['log | grep -i memory', 'kmem -i', 'kmem -s | sort -rnk4 | head'], r'leak', ['call_connect', 'call_disconnect']),
+    'oom_slab_leak': (['log | grep -i memory', 'kmem -i', 'kmem -s | sort -nk5 | tail -3'], r'leak', ['call_connect', 'call_disconnect']),
 }
 
 DRGN = '''
@@ -128,8 +128,7 @@ def crash(dump, vmlinux, module, commands, judge):
     if status != 0:
         return None, None, seconds, text
     parts = re.split(rf'^\$\d+ = {MARK}$', re.sub(r'^crash> .*$', '', text, flags=re.M), flags=re.M)[1:]
-    alone, rest = parts[0] if parts else '', ''.join(parts[1:])
-    return judge(alone), judge(rest), seconds, text
+    return judge(''.join(parts[:1])), judge(''.join(parts)), seconds, text
 
 
 def drgn(dumps, vmlinux, module, judge):
@@ -169,7 +168,7 @@ def compare(dump, filtered, options):
     if not options.no_crash:
         alone, rest, seconds, text = crash(dump, vmlinux, module, commands, judge)
         line('crash bt', dump.form, seconds, 1, alone, text)
-        line('crash', dump.form, seconds, 1 + len(commands), rest, text)
+        line('crash', dump.form, seconds, 1 + len(commands) + (not any(c.startswith('bt') for c in commands)), rest, text)
 
 
 def main():
