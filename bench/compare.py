@@ -42,10 +42,12 @@ CASES = {
     'bit_flip': (['bt -l', 'dis -l grove_count.isra.0', 'struct grove_tree {tree}', 'kmem {right_pointer}'], r'flip', []),
     'cleared_by_other_task': (['bt -l', 'dis -l track_dispatch.isra.0', 'struct yard_track {track}', 'foreach bt -l'],
                               r'\brace\b|\bcleared\b', ['track_clear']),
-    'deadlock_two_mutexes': (['foreach UN bt -l', 'log | grep -A 24 blocked', 'struct berth {first}', 'struct berth {second}', OWNER.format('berth', 'first', 'gate'),
+    'deadlock_two_mutexes': (['foreach UN bt -l', 'log | grep -A 24 blocked', 'struct berth {first}', 'struct berth {second}',
+                              OWNER.format('berth', 'first', 'gate'),
                               OWNER.format('berth', 'second', 'gate'), 'dis -l shuttle_deliver'],
                              r'deadlock', ['shuttle_deliver']),
-    'holder_asleep': (['foreach UN bt -l', 'log | grep -A 24 blocked', 'struct kiln_bus {bus}', OWNER.format('kiln_bus', 'bus', 'access'), 'ps | grep kiln'], r'\bheld\b|\bholder\b', ['kiln_await_target']),
+    'holder_asleep': (['foreach UN bt -l', 'log | grep -A 24 blocked', 'struct kiln_bus {bus}', OWNER.format('kiln_bus', 'bus', 'access'), 'ps | grep kiln'],
+                      r'\bheld\b|\bholder\b', ['kiln_await_target']),
     'spinlock_held_looping': (['bt -a -l', 'log | grep stuck', 'struct plaza {plaza}', 'dis -l plaza_release'], r'soft lockup', ['plaza_release']),
     'stack_overflow_recursion': (['log | grep guard', 'bt -l'], r'guard page was hit', []),
     'oom_slab_leak': (['log | grep -i memory', 'kmem -i', 'kmem -s | sort -nk5 | tail -3'], r'leak', ['call_connect', 'call_disconnect']),
@@ -181,7 +183,8 @@ def main():
         os.makedirs(options.save, exist_ok=True)
     print(f"{'case':25} {'tool':12} {'form':11} {'CPU s':>7} commands function line     type     member   cause    culprit")
     for case in options.cases:
-        found = {form: [d for d in lab_dumps.dumps(case=case, arch='x86_64', form=form) if d.truth['series'] == '6.1'] for form in ('kdump-zlib', 'filtered31')}
+        found = {form: [d for d in lab_dumps.dumps(case=case, arch='x86_64', form=form) if d.truth['series'] == '6.1']
+                 for form in ('kdump-zlib', 'filtered31')}
         if found['kdump-zlib']:
             compare(found['kdump-zlib'][-1], found['filtered31'][-1:], options)
         else:
