@@ -107,6 +107,20 @@ Step caller_by_code(const object::Program& program, const Frame& frame) {
   return found(std::move(next), *cfa);
 }
 
+// Whether a few records, each above the one before, lead from `at` to the one that ends a stack: both words 0 (arch/arm64/kernel/head.S:
+// init_cpu_task, 7d7b720a4b80).
+static bool leads_to_the_end(const object::Program& program, uint64_t at) {
+  constexpr int kMaxRecords = 8;
+  for (int i = 0; i < kMaxRecords && at != 0; i++) {
+    auto fp = program.memory().read_u64(VirtualAddress(at)), pc = program.memory().read_u64(VirtualAddress(at + 8));
+    if (!fp.ok() || !pc.ok()) return false;
+    if (*fp == 0 && *pc == 0) return true;
+    if (*fp <= at || *fp - at > 0x4000) return false;
+    at = *fp;
+  }
+  return false;
+}
+
 Step caller_by_frame_record(const object::Program& program, const Frame& frame, bool checked) {
   const arch::Arch& arch = program.arch();
   auto fp = frame.registers.get(arch.frame_pointer);
@@ -124,6 +138,8 @@ Step caller_by_frame_record(const object::Program& program, const Frame& frame, 
   // x86_64 pushes rbp last, right below the return address. On aarch64 the record may lie anywhere in the frame.
   if (!arch.link) caller.set(arch.sp, *fp + 16);
   Frame next = caller_frame(program, caller, *next_pc, Trust::kFrameRecord);
+  // The boot thread was started by code that is freed since (.init.text), which nothing names without debuginfo: records alone lead to its end.
+  if (arch.link && !is_code(program, next.pc) && leads_to_the_end(program, *next_fp)) return no_caller(End::kRoot, "");
   if (!is_code(program, next.pc) || (checked && !call_before(program, next.pc)))
     return no_caller(End::kNoRow, fmt::format("no unwind row for {:#x}, and no frame record at {:#x}", frame.pc.value, *fp));
   return found(std::move(next), arch.link ? VirtualAddress() : VirtualAddress(*fp + 16));
