@@ -164,6 +164,11 @@ struct Identity {
   uint64_t object_start = 0, object_size = 0;
   std::optional<bool> free;
   std::string free_how;
+  // kSlab, where the cache keeps tracks (slub_debug=U): who freed and who allocated it last.
+  bool tracked = false;
+  std::vector<SourceRef> freed_at, allocated_at;   // innermost first; empty: not known
+  std::string freed_by, allocated_by;              // "retire_work+0x66 [beaconset]"
+  std::optional<int> freed_pid;
 };
 const char* name_of(Identity::Kind kind);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernel/slab_track.h"
 #include "scene/live_scene.h"
 
 namespace inquest::scene {
@@ -44,6 +45,21 @@ void describe_slab(Identity& id, const kernel::SlabObject& object) {
   if (!object.free_how.empty()) state += ", " + object.free_how;
   id.text = fmt::format("slab object of cache {} ({} bytes) at {:#x} + {:#x}: {}", object.cache.name, object.cache.object_size, object.start.value,
                         object.offset, state);
+}
+
+void describe_tracks(Identity& id, const object::Program& program, const kernel::SlabObject& object) {
+  auto tracks = kernel::tracks_of(program, object);
+  if (!tracks) return;
+  id.tracked = true;
+  auto tell = [&](const kernel::SlabTrack& track, std::string& by, std::vector<SourceRef>& at) {
+    if (auto s = program.symbol_at(track.caller)) by = s->text(false);
+    at = source_refs(program.source_at(track.caller - 1));
+  };
+  if (tracks->allocated) tell(*tracks->allocated, id.allocated_by, id.allocated_at);
+  if (tracks->freed) {
+    tell(*tracks->freed, id.freed_by, id.freed_at);
+    id.freed_pid = tracks->freed->pid;
+  }
 }
 
 }  // namespace
@@ -104,6 +120,7 @@ Identity LiveScene::identify(uint64_t value) const {
   }
   if (auto object = kernel_->slab().object_at(address); object.ok()) {
     describe_slab(id, *object);
+    describe_tracks(id, program, *object);
     return id;
   }
   auto mapped = program.memory().translate(address);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kernel/slab_track.h"
 #include "kernel/slab_usage.h"
 #include "shell/shell.h"
 
@@ -313,7 +314,18 @@ Result<std::string> kmem(const Context& context, const Words& words) {
   std::string how = o.free_how.empty() ? "" : "  (" + o.free_how + ")";
   if (!o.free) out += fmt::format("   {:x}  (whether it is free is not known: {})\n", o.start.value, o.free_how);
   else out += *o.free ? fmt::format("   {:x}{}\n", o.start.value, how) : fmt::format("  [{:x}]\n", o.start.value);
-  return out + fmt::format("  {:x} is {:x} + {:#x}\n", address, o.start.value, o.offset);
+  out += fmt::format("  {:x} is {:x} + {:#x}\n", address, o.start.value, o.offset);
+  auto tracks = kernel::tracks_of(context.program(), o);
+  auto tell = [&](const char* what, const std::optional<kernel::SlabTrack>& track) {
+    if (!track) return;
+    auto symbol = context.program().symbol_at(track->caller);
+    out += fmt::format("  last {} by {}{}\n", what, symbol ? symbol->text(false) : fmt::format("{:x}", track->caller.value), track->pid ? fmt::format(", pid {}", *track->pid) : "");
+  };
+  if (tracks) {
+    tell("allocated", tracks->allocated);
+    tell("freed", tracks->freed);
+  }
+  return out;
 }
 
 Result<std::string> vtop(const Context& context, const Words& words) {

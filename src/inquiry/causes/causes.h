@@ -58,6 +58,8 @@ std::string add_suspect(Dossier& dossier, const Suspect& suspect);
 std::vector<std::string> add_origin(Dossier& dossier, const Suspect& suspect);
 // A freed object: its cache, and how it is known to be free.
 std::string add_freed(Dossier& dossier, const FreedObject& freed);
+// Who freed the object last, where its cache keeps tracks: cites it and gives the words; "" if it is not known.
+std::string add_last_free(Verdict& verdict, Dossier& dossier, const scene::Identity& object);
 // "rate of struct radio_link", "offset 0x14 of what it should point at".
 std::string reached_words(const Suspect& suspect);
 // The object of a verdict, from the suspect: what it should point at, or (`holder`) what it was loaded from.

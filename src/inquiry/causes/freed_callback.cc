@@ -113,7 +113,13 @@ Verdicts examine(const scene::CrashScene& scene, const Observations& seen, Dossi
   if (!freer.empty()) v.summary += fmt::format(" Such objects are freed by {}.", freer);
   v.alternatives.push_back({"use-after-free", fmt::format("true, and this says more: what used the freed object is its own {}", family.thing)});
   v.alternatives.push_back({"wild-call", "the callback came from freed memory"});
-  v.would_settle.push_back("who freed the object: the same crash with slub_debug=U, which records the stack of the last free");
+  if (std::string by = add_last_free(v, dossier, item); !by.empty()) {
+    v.summary += fmt::format(" It was freed last by {}.", by);
+    const auto& at = item.freed_at;
+    if (!at.empty()) v.guilty = {at.front().function, at.front().file, v.guilty.module, at.front().line, ""};
+  } else {
+    v.would_settle.push_back("who freed the object: the same crash with slub_debug=U, which records who freed it last");
+  }
   return {v};
 }
 

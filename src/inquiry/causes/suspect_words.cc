@@ -126,6 +126,15 @@ void name_by_memory(const scene::CrashScene& scene, uint64_t address, ObjectRef&
   if (!object.members.empty()) object.member = object.members.front();
 }
 
+std::string add_last_free(Verdict& verdict, Dossier& dossier, const scene::Identity& object) {
+  if (object.freed_by.empty()) return "";
+  std::string who = object.freed_at.empty() || !object.freed_at.front().line ? object.freed_by : fmt::format("{} ({}:{})", object.freed_at.front().function, object.freed_at.front().file, object.freed_at.front().line);
+  if (object.freed_pid) who += fmt::format(", pid {}", *object.freed_pid);
+  cite(verdict, dossier.add(Origin::kMemory, fmt::format("SLUB's track says that the object at {} was freed last by {}", hex(object.object_start), who), "kmem " + bare_hex(object.object_start),
+                            {{"freed_by", object.freed_by}}));
+  return who;
+}
+
 std::optional<size_t> frame_named(const std::vector<scene::FrameView>& frames, std::initializer_list<const char*> names) {
   auto is = [&](const std::string& function) {
     return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return function == name || (function.starts_with(name) && function[name.size()] == '.'); });

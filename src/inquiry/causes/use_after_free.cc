@@ -109,7 +109,8 @@ Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen
   weigh(v, seen, poisoned);
   // What RCU holds may well be freed by its own callback: that it is free does not say that it was when it was handed over.
   if (s.executed && from_rcu_loop(seen)) v.confidence = std::min(v.confidence, 0.5);
-  v.would_settle.push_back("who freed it: the same crash with slub_debug=U (or KASAN), which records the stack of the last free");
+  if (std::string by = seen.freed ? add_last_free(v, dossier, seen.freed->identity) : ""; !by.empty()) v.summary += fmt::format(" It was freed last by {}.", by);
+  else v.would_settle.push_back("who freed it: the same crash with slub_debug=U (or KASAN), which records who freed it last");
   return {v};
 }
 
