@@ -54,7 +54,8 @@ std::optional<CheckView> LiveScene::checked_before(const std::string& id, const 
   auto flow = flow_at(*view->pc);
   auto index = flow ? flow->code().index_of(VirtualAddress(*view->pc)) : std::nullopt;
   if (!index) return std::nullopt;
-  const auto* loaded = load_of(flow->register_before(*index, *number));
+  const code::ExpressionRef held = flow->register_before(*index, *number);  // keeps what `loaded` points into
+  const auto* loaded = load_of(held);
   auto load_index = loaded ? flow->code().index_of(loaded->at) : std::nullopt;
   if (!load_index) return std::nullopt;
   const auto& code = flow->code();
