@@ -5,21 +5,6 @@
 
 namespace inquest::inquiry::causes {
 
-namespace {
-
-// Eight printable bytes in a row are text, not an address.
-std::string ascii(uint64_t value) {
-  std::string text;
-  for (int i = 0; i < 8; i++) {
-    char c = char(value >> (8 * i) & 0xff);
-    if (c < 0x20 || c > 0x7e) return "";
-    text += c;
-  }
-  return text;
-}
-
-}  // namespace
-
 Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
   if (!seen.fatal || !seen.jumped_to || *seen.jumped_to < 4096) return {};
   Verdict v;
@@ -36,7 +21,7 @@ Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dos
   if (auto id = add_identity(scene, dossier, to, "the address jumped to"); !id.empty()) v.evidence.push_back(id);
   std::string through = seen.call && !seen.call->target_text.empty() ? seen.call->target_text : "a function pointer";
   v.summary = fmt::format("{} held {}, which is no code, and was called.", through, hex(to));
-  if (auto text = ascii(to); !text.empty()) v.summary += fmt::format(" As text it reads \"{}\".", text);
+  if (auto text = ascii_of(to); !text.empty()) v.summary += fmt::format(" As text it reads \"{}\".", text);
   if (seen.call && seen.call->indirect && !seen.call->object.empty()) {
     v.confidence = 0.7;
     v.object.type = seen.call->object;
