@@ -134,6 +134,16 @@ std::vector<NamedRegister> FunctionCode::parameters_by_prototype() const {
   return named;
 }
 
+// One for the function; a second where the code is of two DIEs (a cold part that is a function of its own to DWARF).
+const RegisterNames* FunctionCode::names_of(const debuginfo::DebugFile& debug, uint64_t address) const {
+  for (const RegisterNames& names : register_names_)
+    if (names.covers(address)) return &names;
+  auto tree = debug.tree_at(address);
+  if (!tree.ok()) return nullptr;
+  RegisterNames made(std::move(*tree));
+  return made.covers(address) ? &register_names_.emplace_back(std::move(made)) : nullptr;
+}
+
 const std::vector<NamedRegister>& FunctionCode::named_at(size_t index) const {
   auto [it, fresh] = named_.try_emplace(index);
   if (!fresh) return it->second;
@@ -146,17 +156,8 @@ const std::vector<NamedRegister>& FunctionCode::named_at(size_t index) const {
   const auto* debug = file ? file->debug_file() : nullptr;
   auto at = debug ? file->to_file(pc) : std::nullopt;
   if (!at) return it->second;
-  auto scopes = debug->scopes_at(*at);
-  if (!scopes.ok()) return it->second;
-  for (size_t depth = 0; depth < scopes->functions.size(); depth++) {
-    const auto& f = scopes->functions[depth];
-    for (const auto& v : f.variables) {
-      if (!v.location || !v.type) continue;
-      auto relation = debuginfo::register_relation(*v.location);
-      if (!relation || relation->in_memory) continue;
-      it->second.push_back({relation->reg, relation->offset, std::string(v.name), std::string(f.name), v.type, v.parameter, depth});
-    }
-  }
+  if (const RegisterNames* names = names_of(*debug, *at))
+    for (const auto& n : names->at(*at)) it->second.push_back({n.reg, n.offset, std::string(n.name), std::string(n.function), n.type, n.parameter, n.depth});
   return it->second;
 }
 

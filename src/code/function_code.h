@@ -2,6 +2,7 @@
 // variable at each instruction. Addresses are run-time ones. Immutable; the program must outlive it.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "arch/instruction.h"
 #include "code/expression.h"
+#include "code/register_names.h"
 #include "object/program.h"
 
 namespace inquest::code {
@@ -57,6 +59,7 @@ class FunctionCode {
  private:
   void find_blocks();
   std::vector<NamedRegister> parameters_by_prototype() const;
+  const RegisterNames* names_of(const debuginfo::DebugFile& debug, uint64_t address) const;
   const object::Program* program_ = nullptr;
   std::string name_;
   VirtualAddress entry_;
@@ -66,6 +69,7 @@ class FunctionCode {
   std::vector<Block> blocks_;
   std::vector<size_t> block_of_;
   mutable std::map<size_t, std::vector<NamedRegister>> named_;
+  mutable std::deque<RegisterNames> register_names_;
 };
 
 }  // namespace inquest::code

@@ -23,6 +23,7 @@ class CodeReader {
   std::optional<Function> function_at(uint64_t address) const;
   // Without `all`: names, ranges and call lines only.
   Result<Scopes> scopes_at(uint64_t address, bool all) const;
+  Result<FunctionTree> tree_at(uint64_t address) const;
   std::vector<CallSite> call_sites(uint64_t function_die) const;
   // All variables of that name: definitions first.
   std::vector<Variable> find_variables(std::string_view name) const;
@@ -47,6 +48,10 @@ class CodeReader {
   FunctionScope scope_of(const dwarf::Die& die, const dwarf::Range& range, bool all) const;
   void fill_scope(const dwarf::Die& die, const dwarf::Die& origin, FunctionScope& scope) const;
   std::optional<LocalVariable> local_of(const dwarf::Die& die, uint64_t address) const;
+  struct Growth;
+  void grow(const dwarf::Die& parent, size_t node, Growth& growth, int depth) const;
+  void add_node(const dwarf::Die& die, size_t parent, Growth& growth, int depth) const;
+  void add_variable(const dwarf::Die& die, size_t node, Growth& growth) const;
   Expression expression(const dwarf::Unit& unit, Bytes bytes) const;
 
   void collect_calls(const dwarf::Die& parent, std::vector<CallSite>& calls, int depth) const;

@@ -83,6 +83,34 @@ struct Scopes {
   std::vector<FunctionScope> functions;
 };
 
+// A concrete function as a whole: the functions inlined into it, their blocks, and where each variable is over all of its code. For who asks about
+// many addresses of one function; at each of them it says what scopes_at() says.
+struct FunctionTree {
+  struct Span {
+    uint64_t low = 0, high = 0;
+    bool contains(uint64_t address) const { return address >= low && address < high; }
+  };
+  struct Place {
+    Span span;
+    Expression location;  // no bytes: the variable has no place there
+  };
+  struct Variable {
+    std::string_view name;
+    const Type* type = nullptr;
+    bool parameter = false;
+    uint64_t origin = 0;
+    std::vector<Place> places;  // the first that contains an address is valid there
+  };
+  struct Node {
+    bool is_function = false;  // else a block: its variables are those of the function around
+    std::string_view name;
+    std::vector<Span> spans;
+    std::vector<Variable> variables;  // as the compiler wrote them
+    std::vector<size_t> inner;        // nodes directly inside
+  };
+  std::vector<Node> nodes;  // [0]: the concrete function
+};
+
 // A call inside a concrete function, as the compiler recorded it (DW_TAG_call_site).
 struct CallSite {
   uint64_t return_address = 0;      // DW_AT_call_return_pc: the instruction behind the call
@@ -168,6 +196,8 @@ class DebugFile {
   virtual Result<Scopes> scopes_at(uint64_t address) const = 0;                       // kNotFound: no DWARF function covers it
   // The same with names and call lines only: what symbolizing needs, at a fraction of the cost.
   virtual Result<Scopes> frames_at(uint64_t address) const = 0;
+  // The function that covers the address, whole. Not kept. kNotFound as above.
+  virtual Result<FunctionTree> tree_at(uint64_t address) const = 0;
   virtual std::vector<CallSite> call_sites(uint64_t function_die) const = 0;
   virtual const Type* type_of_die(uint64_t die) const = 0;                            // of a variable, parameter or function's result
   virtual std::string_view name_of_die(uint64_t die) const = 0;

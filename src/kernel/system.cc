@@ -98,19 +98,20 @@ class SystemReader {
       auto f = view_.field("timekeeper", member);
       return at && f ? view_.read(*at, *f).maybe() : std::nullopt;
     };
-    auto seconds = get("xtime_sec");
-    if (seconds && *seconds > 0 && *seconds < (uint64_t{1} << 40)) {
-      facts_.date = int64_t(*seconds);
+    auto seconds = get("xtime_sec"), fine = get("tkr_mono.xtime_nsec");
+    // A clock that nobody set begins at 0 and runs all the same: an uptime, and no date. Nothing but zeroes: not read, or before the clock was there.
+    if (seconds && *seconds < (uint64_t{1} << 40) && (*seconds > 0 || fine.value_or(0) > 0)) {
+      if (*seconds > 0) facts_.date = int64_t(*seconds);
       auto offset_seconds = get("wall_to_monotonic.tv_sec"), offset_ns = get("wall_to_monotonic.tv_nsec"), sleep = get("offs_boot");
-      auto fine = get("tkr_mono.xtime_nsec"), shift = get("tkr_mono.shift");
+      auto shift = get("tkr_mono.shift");
       if (offset_seconds && offset_ns) {
         double up = double(int64_t(*seconds + *offset_seconds)) + double(int64_t(*offset_ns)) / 1e9;
         if (fine && shift && *shift < 64) up += double(*fine >> *shift) / 1e9;
         if (sleep) up += double(int64_t(*sleep)) / 1e9;  // suspended time counts, as in /proc/uptime
         if (up >= 0) facts_.uptime_seconds = up;
       }
-      return;
     }
+    if (facts_.date) return;
     if (auto time = view_.program().layout().identity.vmcoreinfo.text("CRASHTIME")) {
       int64_t v = 0;
       if (std::from_chars(time->data(), time->data() + time->size(), v).ec == std::errc() && v > 0) facts_.date = v;

@@ -21,6 +21,14 @@ struct Range {
   bool contains(uint64_t address) const { return address >= low && address < high; }
 };
 
+inline constexpr Range kEverywhere{0, ~uint64_t{0}};
+
+// One entry of a location list. An empty expression: the variable has no place there (DWARF 5, 2.6.1.1.4).
+struct LocatedExpression {
+  Range range;
+  Bytes expression;
+};
+
 class Dwarf {
  public:
   // `headers` in the order of their offsets.
@@ -65,14 +73,20 @@ class Dwarf {
 
   // The expression of a location attribute valid at `address`.
   std::optional<Bytes> location_at(const Unit& unit, const Value& value, uint64_t address) const;
+  // All of them, at most `most`; the first that contains an address is the one valid there. An expression without a list is one entry, kEverywhere.
+  std::vector<LocatedExpression> locations(const Unit& unit, const Value& value, size_t most) const;
 
  private:
   std::vector<Range> range_list(const Unit& unit, const Value& value, uint64_t wanted, bool all) const;
   void read_rnglist(const Unit& unit, uint64_t offset, uint64_t wanted, bool all, std::vector<Range>& out) const;
   void read_ranges(const Unit& unit, uint64_t offset, uint64_t wanted, bool all, std::vector<Range>& out) const;
   std::vector<Range> ranges_of(const Die& die, uint64_t wanted, bool all) const;
-  std::optional<Bytes> from_loclist(const Unit& unit, uint64_t offset, uint64_t address) const;
-  std::optional<Bytes> from_loc(const Unit& unit, uint64_t offset, uint64_t address) const;
+  template <typename Visit>
+  void walk_loclist(const Unit& unit, uint64_t offset, Visit&& visit) const;
+  template <typename Visit>
+  void walk_loc(const Unit& unit, uint64_t offset, Visit&& visit) const;
+  template <typename Visit>
+  void walk_locations(const Unit& unit, const Value& value, Visit&& visit) const;
   std::optional<uint64_t> list_offset(const Unit& unit, SectionId id, uint64_t base, uint64_t index) const;
   std::optional<uint64_t> type_unit(uint64_t signature) const;
 

@@ -103,13 +103,16 @@ std::optional<Range> Dwarf::range_containing(const Die& die, uint64_t address) c
   return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
-std::optional<Bytes> Dwarf::from_loclist(const Unit& unit, uint64_t offset, uint64_t address) const {
+// `visit` gets each entry in the order of the list and returns false to stop; a default location comes last, for all addresses.
+template <typename Visit>
+void Dwarf::walk_loclist(const Unit& unit, uint64_t offset, Visit&& visit) const {
   ByteReader reader(sections_.get(SectionId::kLoclists), offset);
   uint64_t base = unit.low_pc.value_or(0);
   std::optional<Bytes> fallback;
   auto indexed = [&] { return indexed_address(unit, reader.uleb()).value_or(0); };
   auto plain = [&] { return reader.number(unit.header.address_size); };
-  for (size_t i = 0; i < kMaxEntries; i++) {
+  bool more = true;
+  for (size_t i = 0; i < kMaxEntries && more; i++) {
     Range range;
     bool is_default = false;
     switch (reader.u8()) {
@@ -122,47 +125,67 @@ std::optional<Bytes> Dwarf::from_loclist(const Unit& unit, uint64_t offset, uint
       case DW_LLE_start_end: range.low = plain(), range.high = plain(); break;
       case DW_LLE_start_length: range.low = plain(), range.high = range.low + reader.uleb(); break;
       case DW_LLE_default_location: is_default = true; break;
-      default: return fallback;
+      default: more = false; continue;  // end of list, or damaged
     }
     Bytes expression = reader.take(reader.uleb());
-    if (reader.failed) return fallback;
+    if (reader.failed) break;
     if (is_default)
       fallback = expression;
-    else if (range.contains(address))
-      return expression;
+    else if (!visit(LocatedExpression{range, expression}))
+      return;
   }
-  return fallback;
+  if (fallback) visit(LocatedExpression{kEverywhere, *fallback});
 }
 
-std::optional<Bytes> Dwarf::from_loc(const Unit& unit, uint64_t offset, uint64_t address) const {
+template <typename Visit>
+void Dwarf::walk_loc(const Unit& unit, uint64_t offset, Visit&& visit) const {
   ByteReader reader(sections_.get(SectionId::kLoc), offset);
   uint64_t base = unit.low_pc.value_or(0), highest = unit.header.address_size == 8 ? ~uint64_t{0} : 0xffffffff;
   for (size_t i = 0; i < kMaxEntries; i++) {
     uint64_t low = reader.number(unit.header.address_size), high = reader.number(unit.header.address_size);
-    if (reader.failed || (low == 0 && high == 0)) return std::nullopt;
+    if (reader.failed || (low == 0 && high == 0)) return;
     if (low == highest) {
       base = high;
       continue;
     }
     Bytes expression = reader.take(reader.u16());
-    if (reader.failed) return std::nullopt;
-    if (address >= base + low && address < base + high) return expression;
+    if (reader.failed || !visit(LocatedExpression{{base + low, base + high}, expression})) return;
   }
-  return std::nullopt;
+}
+
+template <typename Visit>
+void Dwarf::walk_locations(const Unit& unit, const Value& value, Visit&& visit) const {
+  if (is_block(value.form)) {
+    visit(LocatedExpression{kEverywhere, value.block});
+  } else if (value.form == DW_FORM_loclistx) {
+    auto offset = list_offset(unit, SectionId::kLoclists, unit.loclists_base, value.number);
+    if (offset) walk_loclist(unit, unit.loclists_base + *offset, visit);
+  } else if (is_list_offset(value, unit.header.version)) {
+    if (unit.header.version >= 5)
+      walk_loclist(unit, value.number, visit);
+    else
+      walk_loc(unit, value.number, visit);
+  }
 }
 
 std::optional<Bytes> Dwarf::location_at(const Unit& unit, const Value& value, uint64_t address) const {
-  if (is_block(value.form)) return value.block.empty() ? std::nullopt : std::optional(value.block);
   std::optional<Bytes> found;
-  if (value.form == DW_FORM_loclistx) {
-    auto offset = list_offset(unit, SectionId::kLoclists, unit.loclists_base, value.number);
-    if (offset) found = from_loclist(unit, unit.loclists_base + *offset, address);
-  } else if (is_list_offset(value, unit.header.version)) {
-    found =
-        unit.header.version >= 5 ? from_loclist(unit, value.number, address) : from_loc(unit, value.number, address);
-  }
+  walk_locations(unit, value, [&](const LocatedExpression& entry) {
+    if (!entry.range.contains(address)) return true;
+    found = entry.expression;
+    return false;
+  });
   // An empty expression says that the variable has no place here (2.6.1.1.4).
   return found && !found->empty() ? found : std::nullopt;
+}
+
+std::vector<LocatedExpression> Dwarf::locations(const Unit& unit, const Value& value, size_t most) const {
+  std::vector<LocatedExpression> entries;
+  walk_locations(unit, value, [&](const LocatedExpression& entry) {
+    if (entries.size() < most) entries.push_back(entry);
+    return entries.size() < most;
+  });
+  return entries;
 }
 
 }  // namespace inquest::debuginfo::dwarf

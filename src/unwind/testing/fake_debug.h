@@ -62,6 +62,7 @@ class FakeDebug : public debuginfo::DebugFile, public debuginfo::TypeSource {
     return Error(ErrorCode::kNotFound, "no function");
   }
   Result<debuginfo::Scopes> frames_at(uint64_t address) const override { return scopes_at(address); }
+  Result<debuginfo::FunctionTree> tree_at(uint64_t) const override { return none(); }
   std::vector<debuginfo::CallSite> call_sites(uint64_t die) const override {
     return die && die <= functions_.size() ? functions_[die - 1].sites : std::vector<debuginfo::CallSite>();
   }
