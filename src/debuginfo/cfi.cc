@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "debuginfo/cfi_program.h"
+#include "debuginfo/index/format.h"
 #include "debuginfo/unwind_row.h"
 
 namespace inquest::debuginfo {
@@ -30,7 +32,6 @@ enum : uint8_t {
 
 struct Fde {
   uint64_t start = 0, end = 0;
-  size_t offset = 0;  // of the entry in the section
 };
 
 // The head of a CIE or FDE.
@@ -43,8 +44,9 @@ struct Entry {
 
 class CfiTable : public UnwindTable {
  public:
-  CfiTable(Bytes section, uint64_t address, bool is_eh_frame, ByteOrder order)
-      : section_(section), address_(address), is_eh_(is_eh_frame), order_(order) {}
+  CfiTable(Bytes section, uint64_t address, bool is_eh_frame, ByteOrder order, std::span<const index::FrameRecord> frames)
+      : section_(section), address_(address), is_eh_(is_eh_frame), order_(order), frames_(frames) {}
+  std::vector<index::FrameRecord> list() const;
 
   std::optional<UnwindRow> row(uint64_t address) const override;
 
@@ -54,15 +56,15 @@ class CfiTable : public UnwindTable {
   bool read_augmentation(std::string_view letters, Cursor& in, CfiCie& cie) const;
   uint64_t pointer(Cursor& in, uint8_t encoding, uint8_t address_size) const;
   bool read_range(Cursor& in, const CfiCie& cie, Fde& fde) const;
-  void index() const;
-  const Fde* find(uint64_t address) const;
+  const index::FrameRecord* find(uint64_t address) const;
 
   Bytes section_;
   uint64_t address_;
   bool is_eh_;
   ByteOrder order_;
   mutable std::once_flag once_;
-  mutable std::vector<Fde> fdes_;  // by start
+  mutable std::span<const index::FrameRecord> frames_;
+  mutable std::vector<index::FrameRecord> own_;  // what frames_ shows if they were not given
 };
 
 std::optional<Entry> CfiTable::entry_at(size_t offset) const {
@@ -174,10 +176,11 @@ bool CfiTable::read_range(Cursor& in, const CfiCie& cie, Fde& fde) const {
   return true;
 }
 
-void CfiTable::index() const {
+std::vector<index::FrameRecord> CfiTable::list() const {
+  std::vector<index::FrameRecord> frames;
   std::optional<CfiCie> cie;
   uint64_t cie_offset = ~uint64_t{0};
-  for (size_t offset = 0; offset + 4 <= section_.size();) {
+  for (size_t offset = 0; offset + 4 <= section_.size() && offset <= UINT32_MAX;) {
     std::optional<Entry> entry = entry_at(offset);
     if (!entry) break;
     offset = entry->end;
@@ -189,33 +192,35 @@ void CfiTable::index() const {
     if (!cie) continue;
     Cursor in(section_.first(entry->end), order_, entry->body);
     Fde fde;
-    fde.offset = entry->offset;
-    if (read_range(in, *cie, fde) && fde.end > fde.start) fdes_.push_back(fde);
+    if (read_range(in, *cie, fde) && fde.end > fde.start)
+      frames.push_back({fde.start, uint32_t(std::min<uint64_t>(fde.end - fde.start, UINT32_MAX)), uint32_t(entry->offset)});
   }
-  std::stable_sort(fdes_.begin(), fdes_.end(), [](const Fde& a, const Fde& b) { return a.start < b.start; });
+  std::ranges::stable_sort(frames, {}, &index::FrameRecord::low);
+  return frames;
 }
 
-const Fde* CfiTable::find(uint64_t address) const {
-  std::call_once(once_, [this] { index(); });
-  auto after =
-      std::upper_bound(fdes_.begin(), fdes_.end(), address, [](uint64_t a, const Fde& f) { return a < f.start; });
+const index::FrameRecord* CfiTable::find(uint64_t address) const {
+  std::call_once(once_, [this] {
+    if (frames_.empty()) frames_ = own_ = list();
+  });
+  auto after = std::ranges::upper_bound(frames_, address, {}, &index::FrameRecord::low);
   // Ranges do not nest in sound input; a few steps back forgive what does.
-  for (int steps = 0; after != fdes_.begin() && steps < 8; steps++) {
+  for (int steps = 0; after != frames_.begin() && steps < 8; steps++) {
     --after;
-    if (address < after->end) return &*after;
+    if (address - after->low < after->size) return &*after;
   }
   return nullptr;
 }
 
 std::optional<UnwindRow> CfiTable::row(uint64_t address) const {
-  const Fde* fde = find(address);
+  const index::FrameRecord* fde = find(address);
   if (!fde) return std::nullopt;
-  std::optional<Entry> entry = entry_at(fde->offset);
-  std::optional<CfiCie> cie = entry ? cie_at(entry->cie_offset) : std::nullopt;
+  std::optional<Entry> entry = fde->offset < section_.size() ? entry_at(fde->offset) : std::nullopt;
+  std::optional<CfiCie> cie = entry && !entry->is_cie ? cie_at(entry->cie_offset) : std::nullopt;
   if (!cie) return std::nullopt;
   Cursor in(section_.first(entry->end), order_, entry->body);
   Fde range;
-  if (!read_range(in, *cie, range)) return std::nullopt;
+  if (!read_range(in, *cie, range) || address < range.start || address >= range.end) return std::nullopt;
   if (cie->has_augmentation_length) in.skip(in.uleb());
   if (!in.ok()) return std::nullopt;
   std::optional<UnwindRow> row = run_cfi(*cie, in.take(in.left()), range.start, address);
@@ -225,9 +230,13 @@ std::optional<UnwindRow> CfiTable::row(uint64_t address) const {
 
 }  // namespace
 
-std::unique_ptr<UnwindTable> make_cfi_table(Bytes section, uint64_t section_address, bool is_eh_frame,
-                                            ByteOrder order) {
-  return std::make_unique<CfiTable>(section, section_address, is_eh_frame, order);
+std::vector<index::FrameRecord> list_frames(Bytes section, uint64_t section_address, bool is_eh_frame, ByteOrder order) {
+  return CfiTable(section, section_address, is_eh_frame, order, {}).list();
+}
+
+std::unique_ptr<UnwindTable> make_cfi_table(Bytes section, uint64_t section_address, bool is_eh_frame, ByteOrder order,
+                                            std::span<const index::FrameRecord> frames) {
+  return std::make_unique<CfiTable>(section, section_address, is_eh_frame, order, frames);
 }
 
 }  // namespace inquest::debuginfo

@@ -129,6 +129,12 @@ std::vector<dwarf::UnitHeader> DebugFileImpl::unit_headers(uint32_t& damaged) co
   return headers;
 }
 
+std::vector<index::FrameRecord> DebugFileImpl::list_frames() const {
+  auto section = cfi_section();
+  if (!section) return {};
+  return debuginfo::list_frames(section->bytes, section->address, section->is_eh_frame, elf_.order());
+}
+
 Result<void> DebugFileImpl::make_index(const OpenOptions& options, const index::Subject& wanted) {
   if (const elf::Section* info = sections_.find(dwarf::SectionId::kInfo)) file_.will_read(info->offset, info->size);
   uint32_t damaged = 0;
@@ -140,20 +146,23 @@ Result<void> DebugFileImpl::make_index(const OpenOptions& options, const index::
   dwarf::Dwarf dwarf(sections_, headers);
   dwarf::ParallelScan scan(dwarf, options.workers);
   std::vector<index::SymbolRecord> symbols;
-  // The symbol table is one more piece of work beside the units.
+  std::vector<index::FrameRecord> frames;
+  // The symbol table and the unwind entries are two more pieces of work beside the units.
   parallel_for(
-      headers.size() + 1,
+      headers.size() + 2,
       [&](size_t i, unsigned worker) {
         if (i == 0)
           symbols = index::read_symbols(elf_, sections_.addresses(), strings.strtab);
+        else if (i == 1)
+          frames = list_frames();
         else
-          scan.scan(i - 1, worker);
+          scan.scan(i - 2, worker);
       },
       options.workers);
   dwarf::ScanResult found = scan.merge();
   found.damaged_units += damaged;
   index_blob_ =
-      index::build({wanted, headers, std::move(found), std::move(symbols), strings, sections_.relocations_sorted()},
+      index::build({wanted, headers, std::move(found), std::move(symbols), std::move(frames), strings, sections_.relocations_sorted()},
                    options.workers);
   auto opened = index::Index::open(index_blob_, wanted);
   if (!opened) return std::move(opened).error();

@@ -65,6 +65,13 @@ class DebugFileImpl final : public DebugFile {
   index::Subject subject() const;
   bool open_cached(const CacheFolder& cache, const std::string& name, const index::Subject& subject);
   Result<void> make_index(const OpenOptions& options, const index::Subject& subject);
+  struct CfiSection {
+    Bytes bytes;
+    uint64_t address = 0;
+    bool is_eh_frame = false;
+  };
+  std::optional<CfiSection> cfi_section() const;
+  std::vector<index::FrameRecord> list_frames() const;
   std::vector<dwarf::UnitHeader> unit_headers(uint32_t& damaged) const;
   void read_identity();
   FileSymbol symbol(const index::SymbolRecord& record) const;

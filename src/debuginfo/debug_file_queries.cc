@@ -120,15 +120,18 @@ std::optional<Variable> DebugFileImpl::variable_at(uint64_t address) const {
 
 const Type* DebugFileImpl::type_of_die(uint64_t die) const { return types_->target_of(dwarf_->die(die)); }
 
+std::optional<DebugFileImpl::CfiSection> DebugFileImpl::cfi_section() const {
+  for (std::string_view name : {".debug_frame", ".eh_frame"}) {
+    const elf::Section* section = elf_.section(name);
+    auto bytes = section_bytes(name);
+    if (section && bytes && !bytes->empty()) return CfiSection{*bytes, sections_.addresses()[section->index], name == ".eh_frame"};
+  }
+  return std::nullopt;
+}
+
 const UnwindTable* DebugFileImpl::cfi() const {
   std::call_once(cfi_once_, [this] {
-    for (std::string_view name : {".debug_frame", ".eh_frame"}) {
-      const elf::Section* section = elf_.section(name);
-      auto bytes = section_bytes(name);
-      if (!section || !bytes || bytes->empty()) continue;
-      cfi_ = make_cfi_table(*bytes, sections_.addresses()[section->index], name == ".eh_frame", elf_.order());
-      return;
-    }
+    if (auto section = cfi_section()) cfi_ = make_cfi_table(section->bytes, section->address, section->is_eh_frame, elf_.order(), index_.frames());
   });
   return cfi_.get();
 }

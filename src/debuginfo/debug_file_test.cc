@@ -2,6 +2,8 @@
 #include "debuginfo/debug_file.h"
 
 #include <gmock/gmock.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -221,6 +223,64 @@ TEST_P(DebugFileTest, VariablesAndSymbols) {
   EXPECT_FALSE(file_->find_symbol(""));
   for (size_t i = 1; i < file_->symbols().size(); i++)
     EXPECT_LE(file_->symbols()[i - 1].address, file_->symbols()[i].address);
+}
+
+// What the tree says of each address of its function, as lines like those of scopes(): functions outwards, their variables with the bytes of their places.
+std::string by_tree(const FunctionTree& tree, uint64_t address) {
+  std::vector<std::string> functions;
+  auto holds = [&](const FunctionTree::Node& node) { return std::ranges::any_of(node.spans, [&](const auto& s) { return s.contains(address); }); };
+  const FunctionTree::Node* node = &tree.nodes.at(0);
+  while (node) {
+    if (node->is_function) functions.push_back(std::string(node->name) + ":");
+    for (const auto& v : node->variables)
+      for (const auto& p : v.places)
+        if (p.span.contains(address)) {
+          if (!p.location.bytes.empty()) functions.back() += fmt::format(" {}@{}", v.name, as_text(p.location.bytes));
+          break;
+        }
+    const FunctionTree::Node* next = nullptr;
+    for (size_t i : node->inner)
+      if (!next && holds(tree.nodes.at(i))) next = &tree.nodes.at(i);
+    node = next;
+  }
+  return fmt::format("{}", fmt::join(functions.rbegin(), functions.rend(), "\n"));
+}
+
+std::string by_scopes(const Scopes& scopes) {
+  std::vector<std::string> functions;
+  for (const FunctionScope& f : scopes.functions) {
+    functions.push_back(std::string(f.name) + ":");
+    for (const LocalVariable& v : f.variables)
+      if (v.location) functions.back() += fmt::format(" {}@{}", v.name, as_text(v.location->bytes));
+  }
+  return fmt::format("{}", fmt::join(functions, "\n"));
+}
+
+// In each function the order of the variables may differ; their sets may not.
+std::multiset<std::string> words_of(const std::string& text) {
+  std::multiset<std::string> words;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find_first_of(" \n", at), text.size());
+    words.insert(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+TEST_P(DebugFileTest, TheTreeSaysAtEachAddressWhatTheScopesSay) {
+  size_t compared = 0;
+  for (const char* name : {"outer", "middle", "leaf"})
+    for (const Function& f : file_->find_functions(name)) {
+      auto tree = file_->tree_at(f.low);
+      ASSERT_TRUE(tree.ok());
+      for (uint64_t address = f.low; address < f.high; address++, compared++) {
+        auto scopes = file_->scopes_at(address);
+        ASSERT_TRUE(scopes.ok());
+        EXPECT_EQ(words_of(by_tree(*tree, address)), words_of(by_scopes(*scopes)));
+      }
+    }
+  EXPECT_GT(compared, 0u);
+  EXPECT_FALSE(file_->tree_at(1).ok());
 }
 
 TEST_P(DebugFileTest, InlineChain) {

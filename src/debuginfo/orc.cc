@@ -81,18 +81,25 @@ Meaning meaning(uint16_t bits, Layout layout) {
 // are by far the most common entries.
 Layout layout_of(Bytes entries, std::optional<Bytes> header) {
   if (header && !header->empty()) return Layout::k6_4;
-  size_t count = entries.size() / kEntrySize, with_zero = 0, with_two = 0, bit10 = 0, bit11 = 0, undefined_end = 0;
-  for (size_t i = 0; i < count; i++) {
+  size_t count = entries.size() / kEntrySize, with_zero = 0, with_two = 0;
+  for (size_t i = 0; i < std::min<size_t>(count, 1 << 16); i++) {
     Entry e = entry_at(entries, i);
     unsigned type = e.bits >> 8 & 7;
     if ((e.bits & 15) == 5 && e.sp_offset >= 8) (type == 0 ? with_zero : with_two) += type == 0 || type == 2;
-    bit10 += e.bits >> 10 & 1;
-    bit11 += e.bits >> 11 & 1;
-    // "end" came with an undefined sp: bit 10 alone in 4.14 .. 6.2, bit 11 in 6.3.
-    undefined_end += (e.bits & 15) == 0 && (e.bits >> 11 & 1);
   }
   if (with_two > with_zero) return Layout::k6_4;
-  return undefined_end || (bit11 && bit11 < bit10) ? Layout::k6_3 : Layout::k4_14;
+  // "end" came with an undefined sp: bit 10 alone in 4.14 .. 6.2, where bit 11 is never set; bit 11 in 6.3.
+  uint16_t seen = 0;
+  for (size_t i = 0; i < count; i++) seen |= load_unchecked<uint16_t>(entries.data() + i * kEntrySize + 4);
+  if (!(seen >> 11 & 1)) return Layout::k4_14;
+  size_t bit10 = 0, bit11 = 0, undefined_end = 0;
+  for (size_t i = 0; i < count; i++) {
+    Entry e = entry_at(entries, i);
+    bit10 += e.bits >> 10 & 1;
+    bit11 += e.bits >> 11 & 1;
+    undefined_end += (e.bits & 15) == 0 && (e.bits >> 11 & 1);
+  }
+  return undefined_end || bit11 < bit10 ? Layout::k6_3 : Layout::k4_14;
 }
 
 class OrcTable : public UnwindTable {
@@ -128,9 +135,14 @@ class OrcTable : public UnwindTable {
   // vmlinux's tables are sorted when it is linked and modules' when they are loaded, but a module's file has them in
   // the order of its sections.
   void sort_if_needed() {
-    bool sorted = true;
-    for (size_t i = 1; i < count_ && sorted; i++) sorted = ip_of(i - 1) <= ip_of(i);
-    if (sorted) return;
+    // Without a branch an entry, as vmlinux has 700,000: ip_of() without the common base.
+    int64_t steps = 0, last = count_ ? load_unchecked<int32_t>(ips_.data()) : 0;
+    for (size_t i = 1; i < count_; i++) {
+      int64_t here = load_unchecked<int32_t>(ips_.data() + 4 * i);
+      steps |= here - last + 4;  // negative: one entry begins before the one in front of it
+      last = here;
+    }
+    if (steps >= 0) return;
     order_.resize(count_);
     for (size_t i = 0; i < count_; i++) order_[i] = uint32_t(i);
     std::stable_sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {

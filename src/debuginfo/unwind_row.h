@@ -9,11 +9,17 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "arch/registers.h"
 #include "debuginfo/location.h"
 
 namespace inquest::debuginfo {
+
+namespace index {
+struct FrameRecord;
+}
 
 struct RegisterRule {
   enum class Kind {
@@ -58,8 +64,11 @@ class UnwindTable {
   virtual std::optional<UnwindRow> row(uint64_t address) const = 0;
 };
 
-// CFI from a section's bytes. `section_address` is where the section lies (for pc-relative .eh_frame pointers). Keeps the span.
-std::unique_ptr<UnwindTable> make_cfi_table(Bytes section, uint64_t section_address, bool is_eh_frame, ByteOrder order);
+// The FDEs of a section, by address. `section_address` is where the section lies (for pc-relative .eh_frame pointers).
+std::vector<index::FrameRecord> list_frames(Bytes section, uint64_t section_address, bool is_eh_frame, ByteOrder order);
+// CFI from a section's bytes. `frames`: what list_frames() gave for it, once; without, it is asked at the first question. Keeps the spans.
+std::unique_ptr<UnwindTable> make_cfi_table(Bytes section, uint64_t section_address, bool is_eh_frame, ByteOrder order,
+                                            std::span<const index::FrameRecord> frames = {});
 // ORC from the bytes of .orc_unwind_ip (int32 offsets from their own addresses) and .orc_unwind. `ip_address` is where .orc_unwind_ip lies.
 // The layout variant (6.1, 6.3, 6.4+) is told by `header_hash` (.orc_header, 6.4+) if given, else by the data.
 std::unique_ptr<UnwindTable> make_orc_table(Bytes ips, Bytes entries, uint64_t ip_address, std::optional<Bytes> header);

@@ -40,8 +40,8 @@ std::vector<const object::Type*> ProgramFacts::definitions(std::string_view name
       if (const auto* debug = file->debug_file())
         for (const object::Type* t : debug->find_types(kind, name))
           if (!t->is_declaration()) found.push_back(t);
-      if (file->btf)
-        if (const object::Type* t = file->btf->find_type(kind, name); t && !t->is_declaration()) found.push_back(t);
+      if (const auto* btf = file->btf())
+        if (const object::Type* t = btf->find_type(kind, name); t && !t->is_declaration()) found.push_back(t);
     }
   return found;
 }

@@ -72,6 +72,18 @@ std::shared_ptr<const debuginfo::UnwindTable> orc_by_symbols(const object::Progr
   return orc_from_memory(KernelView(program), *ips, *entries, (*end - *ips) / 4, header);
 }
 
+std::shared_ptr<const debuginfo::UnwindTable> described_orc(const object::Program& program, const std::shared_ptr<const debuginfo::DebugFile>& file,
+                                                            uint64_t slide) {
+  if (auto table = orc_of_file(file, slide)) return table;
+  std::optional<Bytes> header;
+  if (auto bytes = file->section_bytes(".orc_header"); bytes.ok()) header = *bytes;
+  auto symbol = [&](std::string_view name) -> std::optional<VirtualAddress> {
+    auto s = file->find_symbol(name);
+    return s ? std::optional(VirtualAddress(s->address + slide)) : std::nullopt;
+  };
+  return orc_by_symbols(program, symbol, header);
+}
+
 }  // namespace
 
 KernelDebug find_vmlinux(const target::KernelIdentity& identity, const debuginfo::Finder& finder, const debuginfo::OpenOptions& options, LossLedger& ledger) {
@@ -122,15 +134,7 @@ object::LoadedFile described_image(const object::Program& program, std::shared_p
     image.text_start = VirtualAddress(*text + slide);
     image.text_size = *end - *text;
   }
-  image.orc = orc_of_file(file, slide);
-  if (!image.orc) {
-    std::optional<Bytes> header;
-    if (auto bytes = file->section_bytes(".orc_header"); bytes.ok()) header = *bytes;
-    image.orc = orc_by_symbols(program, [&](std::string_view name) -> std::optional<VirtualAddress> {
-      auto s = file->find_symbol(name);
-      return s ? std::optional(VirtualAddress(s->address + slide)) : std::nullopt;
-    }, header);
-  }
+  image.load_orc = [file, slide, &program] { return described_orc(program, file, slide); };
   image.load_debug = [debug] { return debug; };
   return image;
 }
@@ -197,16 +201,21 @@ std::string where_debuginfo_is(const target::KernelIdentity& identity, std::stri
 }
 
 // What the dump told of its kernel, and what more debuginfo would.
-void tell_what_is_left(const object::Program& program, const object::LoadedFile& image, const std::string& banner, const std::string& why_no_debug,
+struct FromMemory {
+  std::vector<object::MemorySymbol> symbols;
+  std::shared_ptr<const debuginfo::Btf> btf;
+};
+
+void tell_what_is_left(const object::Program& program, const FromMemory& found, bool has_orc, const std::string& banner, const std::string& why_no_debug,
                        LossLedger& ledger) {
   std::string left;
   auto add = [&](const std::string& text) { left += (left.empty() ? "" : ", ") + text; };
-  if (!image.memory_symbols.empty()) add(fmt::format("{} symbols of kallsyms", image.memory_symbols.size()));
-  if (image.btf) add(fmt::format("{} types of BTF", image.btf->type_count()));
-  if (image.orc) add("ORC");
+  if (!found.symbols.empty()) add(fmt::format("{} symbols of kallsyms", found.symbols.size()));
+  if (found.btf) add(fmt::format("{} types of BTF", found.btf->type_count()));
+  if (has_orc) add("ORC");
   ledger.add(Loss::kNoDebuginfo, fmt::format("{}. From the dump itself: {}. Debuginfo would add files, lines, inlined functions and variables: {}", why_no_debug,
                                              left.empty() ? "nothing" : left, where_debuginfo_is(program.layout().identity, banner)));
-  if (!image.btf) ledger.add(Loss::kFeatureMissing, "BTF, the kernel's own types: none whole in the dump");
+  if (!found.btf) ledger.add(Loss::kFeatureMissing, "BTF, the kernel's own types: none whole in the dump");
 }
 
 }  // namespace
@@ -217,9 +226,10 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
   image.load_debug = [why_no_debug] { return object::LoadedDebug{nullptr, {}, why_no_debug}; };
   auto start = program.layout().identity.vmcoreinfo.symbol("_stext");
   if (!start) {
-    tell_what_is_left(program, image, program.layout().identity.banner, why_no_debug, ledger);
+    tell_what_is_left(program, {}, false, program.layout().identity.banner, why_no_debug, ledger);
     return image;
   }
+  FromMemory found;
   auto pieces = std::make_shared<std::vector<Piece>>(image_pieces(program, VirtualAddress(*start)));
   std::string why = "the image is not in the dump";
   for (const Piece& p : *pieces) {
@@ -229,10 +239,10 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
       why = symbols.error().message();
       continue;
     }
-    for (debuginfo::KallsymsSymbol& s : *symbols) image.memory_symbols.push_back({std::move(s.name), VirtualAddress(s.address), 0, s.type});
+    for (debuginfo::KallsymsSymbol& s : *symbols) found.symbols.push_back({std::move(s.name), VirtualAddress(s.address), 0, s.type});
     break;
   }
-  if (image.memory_symbols.empty()) ledger.add(Loss::kFeatureMissing, "the kernel's own symbol table (kallsyms): " + why);
+  if (found.symbols.empty()) ledger.add(Loss::kFeatureMissing, "the kernel's own symbol table (kallsyms): " + why);
   if (auto btf = find_btf(*pieces)) {
     // The types point into the bytes they were parsed from.
     struct Owned {
@@ -240,11 +250,11 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
       std::shared_ptr<const debuginfo::Btf> btf;
     };
     auto owned = std::make_shared<Owned>(Owned{pieces, btf});
-    image.btf = {owned, owned->btf.get()};
+    found.btf = {owned, owned->btf.get()};
   }
-  add_data_symbols(program, *pieces, image.btf.get(), image.memory_symbols);
+  add_data_symbols(program, *pieces, found.btf.get(), found.symbols);
   auto symbol = [&](std::string_view name) -> std::optional<VirtualAddress> {
-    for (const object::MemorySymbol& s : image.memory_symbols)
+    for (const object::MemorySymbol& s : found.symbols)
       if (s.name == name) return s.address;
     return std::nullopt;
   };
@@ -256,12 +266,15 @@ object::LoadedFile undescribed_image(const object::Program& program, const std::
   } else {
     for (const Piece& p : *pieces) image.extents.emplace_back(p.start, p.bytes.size());
   }
-  image.orc = orc_by_symbols(program, symbol, std::nullopt);
+  auto orc = orc_by_symbols(program, symbol, std::nullopt);
   std::string banner = program.layout().identity.banner;
   for (const Piece& p : *pieces)
     if (size_t at = banner.empty() ? as_text(p.bytes).find("Linux version ") : std::string_view::npos; at != std::string_view::npos)
       banner = std::string(as_text(p.bytes).substr(at, 256));
-  tell_what_is_left(program, image, banner, why_no_debug, ledger);
+  tell_what_is_left(program, found, orc != nullptr, banner, why_no_debug, ledger);
+  image.load_symbols = object::ready(std::move(found.symbols));
+  image.load_orc = object::ready(std::move(orc));
+  image.load_btf = object::ready(std::move(found.btf));
   return image;
 }
 

@@ -112,10 +112,14 @@ TEST_P(KernelDump, SystemFacts) {
   ASSERT_TRUE(s.memory_bytes.has_value());
   EXPECT_LE(*s.memory_bytes, number("memory_bytes"));
   EXPECT_GT(*s.memory_bytes, number("memory_bytes") - (uint64_t{8} << 20));
-  ASSERT_TRUE(s.date && s.uptime_seconds && s.load_average);
-  // The lab's 64K-page kernel has no clock driver: it began at 1970.
+  ASSERT_TRUE(s.uptime_seconds && s.load_average);
+  // The lab's 64K-page kernel has no clock driver: it began at 1970, and the crash may have come before the first second was full.
   bool has_clock = truth("release").find("64k") == std::string::npos;
-  EXPECT_GT(*s.date, has_clock ? 1700000000 : 0);
+  if (has_clock) {
+    EXPECT_GT(s.date.value_or(0), 1700000000);
+  } else {
+    EXPECT_LT(s.date.value_or(0), 600);
+  }
   EXPECT_TRUE(*s.uptime_seconds > 0.5 && *s.uptime_seconds < 600) << *s.uptime_seconds;
   EXPECT_EQ(s.oops_line, truth("oops"));
   EXPECT_EQ(s.panic_line, truth("panic"));
@@ -201,11 +205,11 @@ TEST_P(KernelDump, Modules) {
     EXPECT_EQ(m.why_no_debuginfo, "") << m.name;
     const object::LoadedFile* file = kernel_->program().file(m.name);
     ASSERT_NE(file, nullptr);
-    EXPECT_GT(file->memory_symbols.size(), 0u) << m.name;
+    EXPECT_GT(file->memory_symbols().size(), 0u) << m.name;
     ASSERT_NE(file->debug_file(), nullptr) << file->debug().why_not;
     // The symbols in memory and those of the file, put in place, must agree.
     int agree = 0, differ = 0;
-    for (const object::MemorySymbol& s : file->memory_symbols) {
+    for (const object::MemorySymbol& s : file->memory_symbols()) {
       auto in_file = file->debug_file()->find_symbols(s.name);
       if (in_file.size() != 1) continue;
       auto at = file->to_runtime(in_file[0].address);

@@ -16,7 +16,7 @@ std::optional<VirtualAddress> KernelView::symbol(std::string_view name) const {
     if (auto s = debug->find_symbol(name)) return file.to_runtime(s->address);
     return std::nullopt;
   }
-  if (auto found = file.memory_symbols_named(name); !found.empty()) return file.memory_symbols[found.front()].address;
+  if (auto found = file.memory_symbols_named(name); !found.empty()) return file.memory_symbols()[found.front()].address;
   if (auto v = program_->layout().identity.vmcoreinfo.symbol(name)) return VirtualAddress(*v);
   return std::nullopt;
 }
@@ -29,11 +29,11 @@ uint64_t KernelView::symbol_size(std::string_view name) const {
 
 // Of kallsyms: x86_64's per-CPU variables are in it by their offsets, which lie in no extent of the image.
 static std::optional<object::SymbolOffset> memory_symbol_at(const object::LoadedFile& file, VirtualAddress address) {
-  auto after = std::upper_bound(file.memory_symbols.begin(), file.memory_symbols.end(), address,
+  auto after = std::upper_bound(file.memory_symbols().begin(), file.memory_symbols().end(), address,
                                 [](VirtualAddress a, const object::MemorySymbol& s) { return a < s.address; });
-  if (after == file.memory_symbols.begin()) return std::nullopt;
+  if (after == file.memory_symbols().begin()) return std::nullopt;
   const object::MemorySymbol& s = *std::prev(after);
-  uint64_t size = s.size ? s.size : after == file.memory_symbols.end() ? 0 : after->address - s.address;
+  uint64_t size = s.size ? s.size : after == file.memory_symbols().end() ? 0 : after->address - s.address;
   bool is_function = s.type == 't' || s.type == 'T' || s.type == 'w' || s.type == 'W';
   if (address - s.address >= size) return std::nullopt;
   return object::SymbolOffset{{s.name, s.address, size, &file, is_function}, address - s.address};
@@ -55,8 +55,8 @@ const Type* KernelView::type(std::string_view name) const {
   for (TypeKind kind : {TypeKind::kStruct, TypeKind::kUnion, TypeKind::kTypedef}) {
     if (const auto* debug = file.debug_file())
       if (const Type* t = debug->find_type(kind, name); t && !t->is_declaration()) return t;
-    if (file.btf)
-      if (const Type* t = file.btf->find_type(kind, name); t && !t->is_declaration()) return t;
+    if (file.btf())
+      if (const Type* t = file.btf()->find_type(kind, name); t && !t->is_declaration()) return t;
   }
   return nullptr;
 }
@@ -65,14 +65,14 @@ const Type* KernelView::variable_type(std::string_view name) const {
   const object::LoadedFile& file = program_->kernel();
   if (const auto* debug = file.debug_file())
     if (auto v = debug->find_variable(name); v && v->type) return v->type;
-  return file.btf ? file.btf->variable_type(name) : nullptr;
+  return file.btf() ? file.btf()->variable_type(name) : nullptr;
 }
 
 std::optional<int64_t> KernelView::enumerator(std::string_view name) const {
   const object::LoadedFile& file = program_->kernel();
   if (const auto* debug = file.debug_file())
     if (auto v = debug->find_enumerator(name)) return v;
-  return file.btf ? file.btf->find_enumerator(name) : std::nullopt;
+  return file.btf() ? file.btf()->find_enumerator(name) : std::nullopt;
 }
 
 std::optional<uint64_t> KernelView::size_of(std::string_view name) const {

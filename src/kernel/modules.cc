@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "kernel/module_memory.h"
 
@@ -61,10 +62,64 @@ std::vector<object::SectionMapping> map_by_sections(const debuginfo::DebugFile& 
   return mappings;
 }
 
+// A module's own types (CONFIG_DEBUG_INFO_BTF_MODULES, 5.11: 36e68442d1af) are kept by the kernel in the list btf_modules, on top of its own.
+// Asked by the modules' files when somebody needs their types. Thread-safe.
+class ModuleTypes {
+ public:
+  ModuleTypes(const object::Program& program, LossLedger& ledger) : view_(program), ledger_(ledger) {}
+
+  std::shared_ptr<const debuginfo::Btf> of(const std::string& name, VirtualAddress module) const {
+    auto owner = view_.field("btf_module", "module"), link = view_.field("btf_module", "list"), at = view_.field("btf_module", "btf");
+    auto data = view_.field("btf", "data"), size = view_.field("btf", "data_size");
+    auto head = view_.symbol("btf_modules");
+    auto base = head && owner && link && at && data && size ? kernel_types() : nullptr;
+    if (!base) return nullptr;
+    for (VirtualAddress node : read_list(view_.memory(), *head, kMaxModules).nodes) {
+      auto listed = view_.read(node - link->offset, *owner), btf = view_.read(node - link->offset, *at);
+      if (!listed.ok() || *listed != module.value || !btf.ok()) continue;
+      auto where = view_.read(VirtualAddress(*btf), *data), bytes = view_.read(VirtualAddress(*btf), *size);
+      if (!where.ok() || !bytes.ok() || *bytes > kMaxBtf) return nullptr;
+      struct Owned {
+        std::vector<std::byte> bytes;
+        std::shared_ptr<const debuginfo::Btf> btf;
+      };
+      auto owned = std::make_shared<Owned>();
+      owned->bytes = view_.memory().read_prefix(VirtualAddress(*where), *bytes);
+      auto parsed = debuginfo::Btf::parse(owned->bytes, base);
+      if (!parsed.ok()) {
+        ledger_.add(Loss::kFeatureMissing, fmt::format("BTF of module {}: {}", name, parsed.error().message()));
+        return nullptr;
+      }
+      owned->btf = *parsed;
+      return {owned, owned->btf.get()};
+    }
+    return nullptr;
+  }
+
+ private:
+  // Where the program itself has none: vmlinux's, whose bytes live as long as the file, which the program holds.
+  std::shared_ptr<const debuginfo::Btf> kernel_types() const {
+    std::call_once(once_, [this] {
+      const auto& kernel = view_.program().kernel();
+      if (kernel.btf()) kernel_ = kernel.shared_btf();
+      if (kernel_ || !kernel.debug_file()) return;
+      auto bytes = kernel.debug_file()->section_bytes(".BTF");
+      auto parsed = bytes.ok() ? debuginfo::Btf::parse(*bytes) : Result<std::shared_ptr<const debuginfo::Btf>>(bytes.error());
+      if (parsed.ok()) kernel_ = *parsed;
+    });
+    return kernel_;
+  }
+
+  KernelView view_;
+  LossLedger& ledger_;
+  mutable std::once_flag once_;
+  mutable std::shared_ptr<const debuginfo::Btf> kernel_;
+};
+
 class ModuleLoader {
  public:
   ModuleLoader(object::Program& program, const debuginfo::Finder& finder, const debuginfo::OpenOptions& options, LossLedger& ledger)
-      : program_(program), view_(program), finder_(finder), options_(options), ledger_(ledger) {}
+      : program_(program), view_(program), finder_(finder), options_(options), ledger_(ledger), types_(std::make_shared<ModuleTypes>(program, ledger)) {}
 
   Result<std::vector<LoadedModule>> load(std::string* note) {
     auto head = view_.symbol("modules");
@@ -137,65 +192,33 @@ class ModuleLoader {
     file.text_start = extents.text;
     file.text_size = extents.text_size;
     file.extents = extents.parts;
-    std::string problem;
-    file.memory_symbols = module_symbols(view_, m.module, &problem);
-    if (!problem.empty()) ledger_.add(Loss::kMemoryUnreadable, fmt::format("module {}: {}", m.name, problem));
-    file.orc = module_orc(view_, m.module);
+    file.load_symbols = symbols_of(m);
+    file.load_orc = [view = view_, module = m.module] { return module_orc(view, module); };
     auto found = finder_.find({m.name, program_.layout().identity.release, m.build_id});
     if (found.ok()) {
       m.debuginfo = found->path;
-      file.load_debug = loader(m, extents, std::move(*found), file.memory_symbols);
+      file.load_debug = loader(m, extents, std::move(*found));
     } else {
       m.why_no_debuginfo = found.error().message();
-      file.btf = btf_of(m);
+      file.load_btf = [types = types_, name = m.name, module = m.module] { return types->of(name, module); };
       ledger_.add(Loss::kNoModuleDebuginfo, m.why_no_debuginfo.starts_with(m.name) ? m.why_no_debuginfo : m.name + ": " + m.why_no_debuginfo);
       file.load_debug = [why = m.why_no_debuginfo] { return object::LoadedDebug{nullptr, {}, why}; };
     }
     program_.add_file(std::move(file));
   }
 
-  // A module's own types (CONFIG_DEBUG_INFO_BTF_MODULES, 5.11: 36e68442d1af) are kept by the kernel in the list btf_modules, on top of its own.
-  std::shared_ptr<const debuginfo::Btf> btf_of(const LoadedModule& m) {
-    auto owner = view_.field("btf_module", "module"), link = view_.field("btf_module", "list"), at = view_.field("btf_module", "btf");
-    auto data = view_.field("btf", "data"), size = view_.field("btf", "data_size");
-    auto head = view_.symbol("btf_modules");
-    auto base = head && owner && link && at && data && size ? kernel_btf() : nullptr;
-    if (!base) return nullptr;
-    for (VirtualAddress node : read_list(view_.memory(), *head, kMaxModules).nodes) {
-      auto module = view_.read(node - link->offset, *owner), btf = view_.read(node - link->offset, *at);
-      if (!module.ok() || *module != m.module.value || !btf.ok()) continue;
-      auto where = view_.read(VirtualAddress(*btf), *data), bytes = view_.read(VirtualAddress(*btf), *size);
-      if (!where.ok() || !bytes.ok() || *bytes > kMaxBtf) return nullptr;
-      struct Owned {
-        std::vector<std::byte> bytes;
-        std::shared_ptr<const debuginfo::Btf> btf;
-      };
-      auto owned = std::make_shared<Owned>();
-      owned->bytes = view_.memory().read_prefix(VirtualAddress(*where), *bytes);
-      auto parsed = debuginfo::Btf::parse(owned->bytes, base);
-      if (!parsed.ok()) {
-        ledger_.add(Loss::kFeatureMissing, fmt::format("BTF of module {}: {}", m.name, parsed.error().message()));
-        return nullptr;
-      }
-      owned->btf = *parsed;
-      return {owned, owned->btf.get()};
-    }
-    return nullptr;
+  std::function<std::vector<object::MemorySymbol>()> symbols_of(const LoadedModule& m) const {
+    return [view = view_, module = m.module, name = m.name, ledger = &ledger_] {
+      std::string problem;
+      auto symbols = module_symbols(view, module, &problem);
+      if (!problem.empty()) ledger->add(Loss::kMemoryUnreadable, fmt::format("module {}: {}", name, problem));
+      return symbols;
+    };
   }
 
-  std::shared_ptr<const debuginfo::Btf> kernel_btf() {
-    const auto& kernel = program_.kernel();
-    if (kernel.btf || kernel_btf_) return kernel.btf ? kernel.btf : kernel_btf_;
-    if (!kernel.debug_file()) return nullptr;
-    auto bytes = kernel.debug_file()->section_bytes(".BTF");  // lives as long as the file, which the program holds
-    if (auto parsed = bytes.ok() ? debuginfo::Btf::parse(*bytes) : Result<std::shared_ptr<const debuginfo::Btf>>(bytes.error()); parsed.ok()) kernel_btf_ = *parsed;
-    return kernel_btf_;
-  }
-
-  std::function<object::LoadedDebug()> loader(const LoadedModule& m, const ModuleExtents& extents, debuginfo::FoundFile found,
-                                              const std::vector<object::MemorySymbol>& symbols) {
+  std::function<object::LoadedDebug()> loader(const LoadedModule& m, const ModuleExtents& extents, debuginfo::FoundFile found) const {
     return [found = std::move(found), options = options_, ledger = &ledger_, name = m.name, sections = m.sections, extents, per_cpu = m.per_cpu,
-            symbols] {
+            symbols = symbols_of(m)] {
       object::LoadedDebug debug;
       auto opened = debuginfo::DebugFile::open(found.file, options, *ledger);
       if (!opened.ok()) {
@@ -204,17 +227,17 @@ class ModuleLoader {
         return debug;
       }
       debug.file = *opened;
-      debug.mappings = sections.empty() ? map_by_symbols(*debug.file, symbols) : map_by_sections(*debug.file, sections, extents, per_cpu);
+      debug.mappings = sections.empty() ? map_by_symbols(*debug.file, symbols()) : map_by_sections(*debug.file, sections, extents, per_cpu);
       return debug;
     };
   }
 
   object::Program& program_;
-  std::shared_ptr<const debuginfo::Btf> kernel_btf_;  // where the program itself has none: vmlinux's
   KernelView view_;
   const debuginfo::Finder& finder_;
   const debuginfo::OpenOptions& options_;
   LossLedger& ledger_;
+  std::shared_ptr<const ModuleTypes> types_;
 };
 
 }  // namespace

@@ -55,10 +55,10 @@ class ObjectTest : public ::testing::Test {
     program_.emplace(*dump_, layout, ledger_);
     LoadedFile kernel, module;
     kernel.extents = {{VirtualAddress(kData), 0x200}};
-    kernel.memory_symbols = {{"head", VirtualAddress(kData + 0x100), 0x40, 'd'}};
+    kernel.load_symbols = [] { return std::vector<MemorySymbol>{{"head", VirtualAddress(kData + 0x100), 0x40, 'd'}}; };
     module.name = "mod";
     module.text_start = VirtualAddress(kData + 0x200), module.text_size = 0x100;
-    module.memory_symbols = {{"init", VirtualAddress(kData + 0x200), 0x80, 't'}};
+    module.load_symbols = [] { return std::vector<MemorySymbol>{{"init", VirtualAddress(kData + 0x200), 0x80, 't'}}; };
     program_->add_file(std::move(kernel));
     program_->add_file(std::move(module));
 

@@ -14,10 +14,33 @@ const LoadedDebug& LoadedFile::debug() const {
   return lazy_->debug;
 }
 
+std::shared_ptr<const debuginfo::Btf> LoadedFile::shared_btf() const {
+  std::call_once(lazy_->btf_once, [this] {
+    if (load_btf) lazy_->btf = load_btf();
+  });
+  return lazy_->btf;
+}
+
+const debuginfo::UnwindTable* LoadedFile::orc() const {
+  std::call_once(lazy_->orc_once, [this] {
+    if (load_orc) lazy_->orc = load_orc();
+  });
+  return lazy_->orc.get();
+}
+
+const std::vector<MemorySymbol>& LoadedFile::memory_symbols() const {
+  std::call_once(lazy_->symbols_once, [this] {
+    if (load_symbols) lazy_->symbols = load_symbols();
+    std::stable_sort(lazy_->symbols.begin(), lazy_->symbols.end(), [](const MemorySymbol& a, const MemorySymbol& b) { return a.address < b.address; });
+  });
+  return lazy_->symbols;
+}
+
 std::vector<size_t> LoadedFile::memory_symbols_named(std::string_view symbol) const {
   std::call_once(lazy_->names_once, [this] {
-    lazy_->names.reserve(memory_symbols.size());
-    for (size_t i = 0; i < memory_symbols.size(); i++) lazy_->names.emplace(memory_symbols[i].name, uint32_t(i));
+    const auto& symbols = memory_symbols();
+    lazy_->names.reserve(symbols.size());
+    for (size_t i = 0; i < symbols.size(); i++) lazy_->names.emplace(symbols[i].name, uint32_t(i));
   });
   std::vector<size_t> found;
   auto [first, last] = lazy_->names.equal_range(symbol);
@@ -58,11 +81,7 @@ std::string SymbolOffset::text(bool with_size) const {
 Program::Program(const dump::Dump& dump, target::KernelLayout layout, LossLedger& ledger)
     : dump_(&dump), layout_(std::move(layout)), memory_(dump.memory(), layout_.format, layout_.root), ledger_(&ledger) {}
 
-void Program::add_file(LoadedFile file) {
-  std::stable_sort(file.memory_symbols.begin(), file.memory_symbols.end(),
-                   [](const MemorySymbol& a, const MemorySymbol& b) { return a.address < b.address; });
-  files_.push_back(std::make_unique<LoadedFile>(std::move(file)));
-}
+void Program::add_file(LoadedFile file) { files_.push_back(std::make_unique<LoadedFile>(std::move(file))); }
 
 const LoadedFile* Program::file(std::string_view module) const {
   for (const auto& f : files_)
@@ -100,9 +119,9 @@ std::vector<Symbol> symbols_of(const LoadedFile& file, std::string_view name, bo
     if (!found.empty()) return found;
   }
   for (size_t i : file.memory_symbols_named(name)) {
-    const MemorySymbol& s = file.memory_symbols[i];
+    const MemorySymbol& s = file.memory_symbols()[i];
     uint64_t size = s.size;
-    if (!size && i + 1 < file.memory_symbols.size()) size = file.memory_symbols[i + 1].address - s.address;
+    if (!size && i + 1 < file.memory_symbols().size()) size = file.memory_symbols()[i + 1].address - s.address;
     found.push_back({s.name, s.address, size, &file, is_code_letter(s.type)});
     if (!all) break;
   }
@@ -110,18 +129,19 @@ std::vector<Symbol> symbols_of(const LoadedFile& file, std::string_view name, bo
 }
 
 std::optional<SymbolOffset> memory_symbol_at(const LoadedFile& file, VirtualAddress address) {
-  auto after = std::upper_bound(file.memory_symbols.begin(), file.memory_symbols.end(), address,
+  const auto& symbols = file.memory_symbols();
+  auto after = std::upper_bound(symbols.begin(), symbols.end(), address,
                                 [](VirtualAddress a, const MemorySymbol& s) { return a < s.address; });
-  if (after == file.memory_symbols.begin()) return std::nullopt;
+  if (after == symbols.begin()) return std::nullopt;
   const MemorySymbol* s = &*std::prev(after);
   // Of several names of one place the first that is a function, and no local label, is the one people know.
   for (auto it = std::prev(after);; --it) {
     if (it->address != s->address) break;
     if (is_code_letter(it->type) && !it->name.starts_with(".")) s = &*it;
-    if (it == file.memory_symbols.begin()) break;
+    if (it == symbols.begin()) break;
   }
   uint64_t size = s->size;
-  if (!size && after != file.memory_symbols.end()) size = after->address - s->address;
+  if (!size && after != symbols.end()) size = after->address - s->address;
   uint64_t offset = address - s->address;
   if (size && offset >= size && s->size) return std::nullopt;
   return SymbolOffset{{s->name, s->address, size, &file, is_code_letter(s->type)}, offset};
@@ -173,8 +193,8 @@ const Type* Program::type(TypeKind kind, std::string_view name, const LoadedFile
   for (const auto& f : files_) {
     if (f->name.empty() && f->debug_file())
       if (const Type* t = f->debug_file()->find_type(kind, name); t && !t->is_declaration()) return t;
-    if (f->btf)
-      if (const Type* t = f->btf->find_type(kind, name); t && !t->is_declaration()) return t;
+    if (const auto* btf = f->btf())
+      if (const Type* t = btf->find_type(kind, name); t && !t->is_declaration()) return t;
   }
   for (const auto& f : files_)
     if (!f->name.empty() && f->debug_file())
@@ -236,8 +256,8 @@ std::optional<int64_t> Program::enumerator(std::string_view name) const {
   for (const auto& f : files_) {
     if (f->debug_file())
       if (auto v = f->debug_file()->find_enumerator(name)) return v;
-    if (f->btf)
-      if (auto v = f->btf->find_enumerator(name)) return v;
+    if (const auto* btf = f->btf())
+      if (auto v = btf->find_enumerator(name)) return v;
   }
   return std::nullopt;
 }
@@ -245,9 +265,8 @@ std::optional<int64_t> Program::enumerator(std::string_view name) const {
 // pahole keeps one prototype a name, so where several functions have it nobody knows whose it is.
 const Type* Program::prototype(const Symbol& function) const {
   const LoadedFile* file = function.file;
-  if (!file || !file->btf || !function.is_function) return nullptr;
-  if (file->debug_file() && file->debug_file()->has_dwarf()) return nullptr;
-  return symbols_of(*file, function.name, true).size() == 1 ? file->btf->function_prototype(function.name) : nullptr;
+  if (!file || !function.is_function || (file->debug_file() && file->debug_file()->has_dwarf()) || !file->btf()) return nullptr;
+  return symbols_of(*file, function.name, true).size() == 1 ? file->btf()->function_prototype(function.name) : nullptr;
 }
 
 std::vector<SourceFrame> Program::source_at(VirtualAddress address) const {

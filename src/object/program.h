@@ -50,16 +50,21 @@ struct LoadedDebug {
 struct LoadedFile {
   std::string name;                                        // "" for the kernel itself, else the module's name
   std::function<LoadedDebug()> load_debug;                 // called once, by the first question that needs it
-  std::shared_ptr<const debuginfo::Btf> btf;               // null: none
+  std::function<std::shared_ptr<const debuginfo::Btf>()> load_btf;    // the same; null: none
+  std::function<std::shared_ptr<const debuginfo::UnwindTable>()> load_orc;  // the same; null: none
+  std::function<std::vector<MemorySymbol>()> load_symbols;  // the same, in any order
   VirtualAddress text_start;                               // run-time extent of its code (for "is this address code?")
   uint64_t text_size = 0;
   std::vector<std::pair<VirtualAddress, uint64_t>> extents;  // all its memory, code included
-  std::vector<MemorySymbol> memory_symbols;                // used where debuginfo has no symbol; add_file sorts them
-  std::shared_ptr<const debuginfo::UnwindTable> orc;       // rows by run-time address
   std::string build_id;
 
-  const LoadedDebug& debug() const;                        // thread-safe
-  // Where memory_symbols of that name lie in the vector, in address order. Thread-safe; built at the first call.
+  // Thread-safe, all of them.
+  const LoadedDebug& debug() const;
+  std::shared_ptr<const debuginfo::Btf> shared_btf() const;
+  const debuginfo::Btf* btf() const { return shared_btf().get(); }  // null: none
+  const debuginfo::UnwindTable* orc() const;               // rows by run-time address; null: none
+  const std::vector<MemorySymbol>& memory_symbols() const; // by address; used where debuginfo has no symbol
+  // Where memory_symbols of that name lie in the vector, in address order. Built at the first call.
   std::vector<size_t> memory_symbols_named(std::string_view symbol) const;
   const debuginfo::DebugFile* debug_file() const { return debug().file.get(); }
   std::optional<uint64_t> to_file(VirtualAddress address) const;
@@ -68,12 +73,21 @@ struct LoadedFile {
 
  private:
   struct Lazy {
-    std::once_flag once, names_once;
+    std::once_flag once, btf_once, orc_once, symbols_once, names_once;
     LoadedDebug debug;
+    std::shared_ptr<const debuginfo::Btf> btf;
+    std::shared_ptr<const debuginfo::UnwindTable> orc;
+    std::vector<MemorySymbol> symbols;
     std::unordered_multimap<std::string_view, uint32_t> names;
   };
   std::shared_ptr<Lazy> lazy_ = std::make_shared<Lazy>();
 };
+
+// For a LoadedFile's load_…: what is there already.
+template <typename T>
+std::function<T()> ready(T value) {
+  return [kept = std::make_shared<T>(std::move(value))] { return std::move(*kept); };
+}
 
 struct Symbol {
   std::string name;

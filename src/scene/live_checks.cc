@@ -84,7 +84,7 @@ std::vector<StoreSite> LiveScene::clearers_of(const std::string& type, uint64_t 
   for (const auto& module : modules) {
     const auto* file = kernel_->program().file(module);
     if (!file) continue;
-    for (const auto& symbol : file->memory_symbols) {
+    for (const auto& symbol : file->memory_symbols()) {
       if ((symbol.type != 't' && symbol.type != 'T') || sites.size() >= kMaxSites || ++read > kMaxFunctions) continue;
       auto flow = flow_at(symbol.address.value);
       if (!flow) continue;

@@ -75,7 +75,7 @@ std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std:
   std::vector<StoreSite> sites;
   size_t read = 0;
   for (const auto* file : modules_with(type.empty() ? beside : type))
-    for (const auto& symbol : file->memory_symbols) {
+    for (const auto& symbol : file->memory_symbols()) {
       if ((symbol.type != 't' && symbol.type != 'T') || sites.size() >= kMaxSites || ++read > kMaxFunctionsRead) continue;
       auto flow = flow_at(symbol.address.value);
       if (!flow) continue;

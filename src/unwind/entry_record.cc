@@ -27,7 +27,7 @@ const object::Type* kernel_struct(const object::Program& program, std::string_vi
   if (program.files().empty()) return nullptr;
   if (const auto* debug = program.vmlinux())
     if (const object::Type* type = debug->find_type(object::TypeKind::kStruct, name); type && !type->is_declaration()) return type;
-  return program.kernel().btf ? program.kernel().btf->find_type(object::TypeKind::kStruct, name) : nullptr;
+  return program.kernel().btf() ? program.kernel().btf()->find_type(object::TypeKind::kStruct, name) : nullptr;
 }
 
 std::optional<uint64_t> kernel_offset(const object::Program& program, std::string_view type_name, std::string_view member) {

@@ -129,7 +129,7 @@ Rows rows_at(const object::Program& program, VirtualAddress address) {
   Rows rows;
   const object::LoadedFile* file = program.file_at(address);
   if (!file) return rows;
-  if (file->orc) rows.orc = file->orc->row(address.value);
+  if (const auto* orc = file->orc()) rows.orc = orc->row(address.value);
   const debuginfo::DebugFile* debug = file->debug_file();
   if (!debug || !debug->cfi()) return rows;
   if (auto at = file->to_file(address)) rows.cfi = debug->cfi()->row(*at);

@@ -50,6 +50,8 @@ def main():
         wild = lab_dumps.run(program, 'report', WILD, '--format', 'json', *more)
         check_thread_and_fix(checks, 'wild/001.log', json.loads(wild.stdout), 'unknown')
         for dump in lab_dumps.dumps(case='stid_race', form='kdump-lzo31') + lab_dumps.dumps(case='stid_race', arch='aarch64', form='kdump-zlib'):
+            if 'nfsd' not in dump.truth['modules']:
+                continue  # the lab's own 64K-page kernel has none
             if dump.release.startswith('6.1.'):
                 check_thread_and_fix(checks, dump, lab_dumps.report(program, dump, *more), 'present')
         before = lab_dumps.dumps(case='nfsd_before')

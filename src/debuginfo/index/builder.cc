@@ -159,6 +159,7 @@ std::vector<std::byte> build(Ingredients ingredients, unsigned workers) {
   blob.add(header, kUnitRanges, std::span<const CodeRange>(found.unit_ranges));
   blob.add(header, kVariables, std::span<const VariableRecord>(found.variables));
   blob.add(header, kEnumerators, std::span<const EnumeratorRecord>(found.enumerators));
+  blob.add(header, kFrames, std::span<const FrameRecord>(ingredients.frames));
   blob.add(header, kPool, std::span<const char>(found.pool));
   return blob.finish(header);
 }

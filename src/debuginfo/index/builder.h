@@ -21,6 +21,7 @@ struct Ingredients {
   std::span<const dwarf::UnitHeader> units;
   dwarf::ScanResult found;
   std::vector<SymbolRecord> symbols;
+  std::vector<FrameRecord> frames;  // sorted
   NameStrings strings;
   bool relocations_sorted = false;
 };

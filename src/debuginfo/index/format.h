@@ -15,7 +15,7 @@
 namespace inquest::debuginfo::index {
 
 inline constexpr uint64_t kMagic = 0x78646e6971646e69;  // "indqindx"
-inline constexpr uint32_t kVersion = 3, kByteOrderMark = 0x01020304;
+inline constexpr uint32_t kVersion = 4, kByteOrderMark = 0x01020304;
 
 // A name: the top two bits say in which strings, the rest where. Strings past 1 GB cannot be named (no kernel has so
 // many).
@@ -65,6 +65,11 @@ struct CodeRange {  // sorted by low
   uint32_t size = 0, number = 0;  // of a function or a unit
 };
 
+struct FrameRecord {  // an FDE, sorted by low
+  uint64_t low = 0;
+  uint32_t size = 0, offset = 0;  // offset: of the entry in .debug_frame, else .eh_frame; size: at most what fits
+};
+
 struct VariableRecord {  // those with an address first, sorted by it
   uint64_t die = 0, address = 0;
   NameRef name = 0;
@@ -89,6 +94,7 @@ enum TableId : uint32_t {
   kUnitRanges,
   kVariables,
   kEnumerators,
+  kFrames,
   kPool,
   kTableCount
 };

@@ -28,6 +28,7 @@ size_t record_size(TableId id) {
     case kUnitRanges: return sizeof(CodeRange);
     case kVariables: return sizeof(VariableRecord);
     case kEnumerators: return sizeof(EnumeratorRecord);
+    case kFrames: return sizeof(FrameRecord);
     default: return 1;
   }
 }

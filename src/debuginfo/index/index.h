@@ -35,6 +35,7 @@ class Index {
   std::span<const CodeRange> unit_ranges() const { return table<CodeRange>(kUnitRanges); }
   std::span<const VariableRecord> variables() const { return table<VariableRecord>(kVariables); }
   std::span<const EnumeratorRecord> enumerators() const { return table<EnumeratorRecord>(kEnumerators); }
+  std::span<const FrameRecord> frames() const { return table<FrameRecord>(kFrames); }
   Bytes pool() const { return std::as_bytes(table<std::byte>(kPool)); }
   uint32_t damaged_units() const { return header().damaged_units; }
   bool relocations_sorted() const { return header().relocations_sorted != 0; }

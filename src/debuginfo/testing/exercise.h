@@ -24,6 +24,8 @@ inline void exercise_address(const DebugFile& file, uint64_t address) {
   (void)file.lines_of(address, address + 32);
   (void)file.file_bytes(address, 16);
   (void)file.frames_at(address);
+  (void)file.tree_at(address);
+  if (const UnwindTable* cfi = file.cfi()) (void)cfi->row(address);
   auto scopes = file.scopes_at(address);
   if (!scopes) return;
   for (const FunctionScope& scope : scopes->functions) {

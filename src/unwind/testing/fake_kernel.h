@@ -42,7 +42,7 @@ class FakeKernel {
  public:
   // Everything lies in one gigabyte that a single block maps: text at base() + 16 MB, a stack at base() + 32 MB.
   explicit FakeKernel(const arch::Arch& arch) : arch_(arch), text_(0x4000, '\0'), stack_(kStackSize, '\0') {
-    file_.orc = table_;
+    file_.load_orc = [table = table_] { return table; };
     file_.text_start = text();
     file_.text_size = 0x4000;
     file_.extents = {{text(), 0x4000}};
@@ -58,7 +58,7 @@ class FakeKernel {
   VirtualAddress function(std::string name, uint64_t offset, std::string_view hex) {
     std::string code = from_hex(hex);
     text_.replace(offset, code.size(), code);
-    file_.memory_symbols.push_back({name, text() + offset, code.size(), 't'});
+    memory_symbols_.push_back({name, text() + offset, code.size(), 't'});
     symbols_[name] = text() + offset;
     return text() + offset;
   }
@@ -106,6 +106,7 @@ class FakeKernel {
     layout.root = PhysicalAddress(0x1000);
     layout.pac_mask = pac_mask;
     program_ = std::make_unique<object::Program>(*dump_, layout, ledger_);
+    file_.load_symbols = object::ready(std::move(memory_symbols_));
     program_->add_file(std::move(file_));
     return *program_;
   }
@@ -141,6 +142,7 @@ class FakeKernel {
   std::map<std::string, VirtualAddress> symbols_;
   std::shared_ptr<FakeTable> table_ = std::make_shared<FakeTable>();
   object::LoadedFile file_;
+  std::vector<object::MemorySymbol> memory_symbols_;
   LossLedger ledger_;
   std::unique_ptr<dump::Dump> dump_;
   std::unique_ptr<object::Program> program_;
