@@ -10,7 +10,7 @@ namespace inquest::dump {
 namespace {
 
 constexpr uint64_t kBlockBytes = PageBitmap::kBlockBits / 8, kLineBytes = PageBitmap::kLineBits / 8;
-constexpr uint64_t kGroup = 32;  // pieces of at most a block counted by one thread at a time: 4 MiB
+constexpr uint64_t kGroupBytes = uint64_t{4} << 20;  // counted by one thread at a time
 
 inline uint64_t count_words_inline(const std::byte* p, size_t words) {
   uint64_t n = 0;
@@ -173,14 +173,21 @@ void PageBitmap::count_up_to(uint64_t wanted) const {
       pieces.push_back({block - first_block_ - done, at, to - at});
       at = to;
     }
+  std::vector<size_t> groups;  // where each begins
+  uint64_t in_group = kGroupBytes;
+  for (size_t p = 0; p < pieces.size(); p++) {
+    if (in_group >= kGroupBytes) groups.push_back(p), in_group = 0;
+    in_group += pieces[p].size;
+  }
+  groups.push_back(pieces.size());
   std::vector<uint64_t> counts(wanted - done, 0);
   std::vector<std::atomic<bool>> absent(wanted - done);
-  parallel_for((pieces.size() + kGroup - 1) / kGroup, [&](size_t g, unsigned) {
-    for (size_t p = g * kGroup; p < std::min<size_t>((g + 1) * kGroup, pieces.size()); p++) {
+  parallel_for(groups.size() - 1, [&](size_t g, unsigned) {
+    for (size_t p = groups[g]; p < groups[g + 1]; p++) {
       const std::optional<uint64_t> n = count_bytes(pieces[p].start, pieces[p].size);
       if (!n) absent[pieces[p].block].store(true, std::memory_order_relaxed);
       std::atomic_ref(counts[pieces[p].block]).fetch_add(n.value_or(0), std::memory_order_relaxed);
-      if (pieces.size() > kGroup) done_with(pieces[p].start, pieces[p].size);
+      if (groups.size() > 2) done_with(pieces[p].start, pieces[p].size);
     }
   });
   for (uint64_t i = done; i < wanted; i++) before_[i + 1] = before_[i] == kAbsent || absent[i - done] ? kAbsent : before_[i] + counts[i - done];

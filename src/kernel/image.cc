@@ -147,19 +147,25 @@ constexpr uint64_t kMaxImage = uint64_t{256} << 20, kMaxGap = uint64_t{16} << 20
 std::vector<Piece> image_pieces(const object::Program& program, VirtualAddress start) {
   std::vector<Piece> pieces;
   const target::AddressSpace& memory = program.memory();
-  uint64_t page = memory.format().page_size(), gap = 0;
+  const uint64_t page = memory.format().page_size();
+  uint64_t gap = 0;
   Piece piece;
-  for (VirtualAddress at = start; at - start < kMaxImage && gap < kMaxGap; at += page) {
-    if (at.value + page < at.value) break;
-    size_t had = piece.bytes.size();
-    if (piece.bytes.empty()) piece.start = at;
-    piece.bytes.resize(had + page);
-    if (memory.read(at, std::span(piece.bytes).subspan(had)).ok()) {
+  std::optional<arch::Mapping> map;  // blocks of 2 MiB and more are asked for once
+  for (VirtualAddress at = start; at - start < kMaxImage && gap < kMaxGap && at.value + page > at.value;) {
+    if (!map || at - map->virtual_start >= map->size) map = memory.mapping(at).maybe();
+    const uint64_t left = map ? std::min(map->virtual_start + map->size - at, page - at.value % page) : page;
+    const dump::Chunk chunk = map ? memory.physical().chunk(map->physical_start + (at - map->virtual_start), left) : dump::Chunk{.size = left};
+    const uint64_t step = std::clamp<uint64_t>(chunk.size, 1, left);
+    if (has_bytes(chunk.origin) && !chunk.bytes.empty()) {
+      Bytes bytes = chunk.bytes.first(std::min<uint64_t>(chunk.bytes.size(), left));
+      if (piece.bytes.empty()) piece.start = at;
+      piece.bytes.insert(piece.bytes.end(), bytes.begin(), bytes.end());
       gap = 0;
+      at += bytes.size();
       continue;
     }
-    gap += page;
-    piece.bytes.resize(had);
+    gap += step;
+    at += step;
     if (!piece.bytes.empty()) pieces.push_back(std::move(piece));
     piece = Piece();
   }
