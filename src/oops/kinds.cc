@@ -14,7 +14,7 @@ using K = EventKind;
 struct Rule {
   K kind;
   Role role;
-  std::string_view pattern;
+  Pattern pattern;
   bool generic = false;
 };
 
@@ -230,9 +230,11 @@ bool is_harmless(std::string_view word, std::string_view text) {
 }
 
 std::optional<Header> classify(std::string_view text) {
+  const Pairs pairs(text);
   for (const Rule& rule : kRules) {
-    auto found = match(rule.pattern, text);
-    if (!found || is_harmless(rule.pattern, text)) continue;
+    if (!rule.pattern.possible(pairs)) continue;
+    auto found = match(rule.pattern.text(), text);
+    if (!found || is_harmless(rule.pattern.text(), text)) continue;
     return Header{rule.kind, rule.role, found->begin, rule.generic};
   }
   return std::nullopt;

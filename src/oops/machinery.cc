@@ -10,7 +10,8 @@ namespace inquest::oops {
 namespace {
 
 struct Machinery {
-  std::string_view what, names;
+  std::string_view what;
+  WordList names;
 };
 
 constexpr Machinery kMachinery[] = {
@@ -112,8 +113,9 @@ bool is_listed(std::string_view words, std::string_view name) {
 }
 
 bool is_machinery(std::string_view function) {
+  const Pairs pairs(function);
   for (const Machinery& group : kMachinery)
-    if (is_listed(group.names, function)) return true;
+    if (group.names.holds(function, pairs)) return true;
   return false;
 }
 

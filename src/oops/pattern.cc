@@ -133,6 +133,12 @@ bool Matcher::run(std::string_view p, size_t at) {
 
 }  // namespace
 
+bool WordList::holds(std::string_view name, const Pairs& pairs) const {
+  for (size_t i = 0; i < count_; i++)
+    if (words_[i].possible(pairs) && matches(words_[i].text(), name)) return true;
+  return false;
+}
+
 std::optional<Match> match(std::string_view pattern, std::string_view text) {
   Matcher matcher{text, kMaxSteps, {}};
   if (pattern.starts_with("^")) {

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -22,6 +24,95 @@ struct Match {
   size_t begin = 0, end = 0;
   std::array<std::string_view, kMaxCaptures> capture;
   size_t captures = 0;
+};
+
+// The pairs of neighbouring characters in a text, hashed: one pass over the text tells most patterns of a table apart from it.
+class Pairs {
+ public:
+  static constexpr uint32_t kBits = 1024;
+  static constexpr uint16_t hash(char a, char b) { return uint16_t((uint8_t(a) * 37u + uint8_t(b) * 5u) % kBits); }
+  explicit Pairs(std::string_view text) {
+    for (size_t i = 1; i < text.size(); i++) {
+      uint16_t h = hash(text[i - 1], text[i]);
+      bits_[h / 64] |= uint64_t{1} << h % 64;
+    }
+  }
+  bool has(uint16_t h) const { return bits_[h / 64] >> h % 64 & 1; }
+
+ private:
+  std::array<uint64_t, kBits / 64> bits_{};
+};
+
+// A pattern of a table with some pairs that any text it matches must have.
+class Pattern {
+ public:
+  constexpr Pattern() = default;
+  constexpr Pattern(const char* text) : Pattern(std::string_view(text)) {}
+  constexpr Pattern(std::string_view text) : text_(text) {
+    size_t total = walk([](size_t, uint16_t) {});
+    needs_ = total < kNeeds ? total : kNeeds;
+    walk([&](size_t i, uint16_t h) {
+      for (size_t n = 0; n < needs_; n++)
+        if (i == n * total / needs_) need_[n] = h;
+    });
+  }
+  constexpr std::string_view text() const { return text_; }
+  bool possible(const Pairs& pairs) const {
+    for (size_t n = 0; n < needs_; n++)
+      if (!pairs.has(need_[n])) return false;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kNeeds = 5;
+  // Calls each(i, hash) for the pairs inside of the literals; returns how many there are.
+  template <typename Each>
+  constexpr size_t walk(Each&& each) const {
+    size_t count = 0;
+    bool literal_before = false;
+    for (size_t i = text_.starts_with("^") ? 1 : 0; i < text_.size();) {
+      char c = text_[i];
+      if (c == '{') {
+        i = text_.find('}', i) + 1;
+      } else if (c == '<' && i + 2 < text_.size() && text_[i + 2] == '>') {
+        i += 3;
+      } else if (c == '*' || (c == '$' && i + 1 == text_.size())) {
+        i++;
+      } else {
+        if (literal_before) each(count++, Pairs::hash(text_[i - 1], c));
+        literal_before = true;
+        i++;
+        continue;
+      }
+      literal_before = false;
+    }
+    return count;
+  }
+
+  std::string_view text_;
+  std::array<uint16_t, kNeeds> need_{};
+  size_t needs_ = 0;
+};
+
+// A blank-separated list of patterns, cut up when it is compiled.
+class WordList {
+ public:
+  constexpr WordList(std::string_view text) {
+    for (size_t at = 0; at < text.size();) {
+      size_t end = text.find(' ', at) < text.size() ? text.find(' ', at) : text.size();
+      if (end > at) words_[count_++] = Pattern(text.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  constexpr WordList(const char* text) : WordList(std::string_view(text)) {}
+  // Whether one of them is found in `name`, whose pairs are given.
+  bool holds(std::string_view name, const Pairs& pairs) const;
+  bool holds(std::string_view name) const { return holds(name, Pairs(name)); }
+
+ private:
+  static constexpr size_t kMost = 96;
+  std::array<Pattern, kMost> words_;
+  size_t count_ = 0;
 };
 
 std::optional<Match> match(std::string_view pattern, std::string_view text);

@@ -1,3 +1,4 @@
+#include "oops/pattern.h"
 #include "oops/signature.h"
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ constexpr ClassRow kClasses[] = {
 };
 
 // Entry and dispatch code at the cold end of every stack, beside the reporting machinery at the hot end.
-constexpr std::string_view kEntry =
+constexpr WordList kEntry =
     "^do_syscall_ ^entry_SYSCALL ^system_call ^el0_ ^el1_ ^el0t_ ^el1h_ ^ret_from ^kthread$ ^worker_thread$ ^process_one_work$ ^process_scheduled_works$ "
     "^__do_softirq$ ^do_softirq ^irq_exit ^asm_ ^common_interrupt ^do_idle$ ^cpu_startup_entry$ ^start_secondary$ ^secondary_start ^rest_init$ "
     "^start_kernel$ ^x64_sys_call$ ^invoke_syscall ^do_el0_svc ^exc_ ^page_fault$ ^do_page_fault ^handle_irq ^gic_handle_irq ^apic_timer "
@@ -37,13 +38,13 @@ constexpr std::string_view kEntry =
     "^smpboot_thread_fn$ ^handle_exception$ ^handle_softirqs$ ^____do_softirq$ ^secondary_startup ^x86_64_start_ ^kernel_init$ ^do_one_initcall$ ^do_initcalls$";
 
 // Reporting that titles of its kind do not meet or skip by their own lists.
-constexpr std::string_view kReporting =
+constexpr WordList kReporting =
     "ubsan_ ^unwind_backtrace$ ^dump_header$ ^oom_kill_process$ ^out_of_memory$ ^pagefault_out_of_memory$ ^nmi_cpu_backtrace ^nmi_handle$ ^default_do_nmi$ "
     "^exc_nmi$ ^end_repeat_nmi$ ^do_nmi$ ^watchdog_ ^handle_bad_stack$ ^__bad_stack$ ^__stack_chk_fail$ ^do_serror$ ^do_undefinstr$ ^bad_el0_sync$ ^print_bad_pte$ "
     "^rewind_stack ^check_slab$ ^slab_err$ ^object_err$";
 
 // Where a CPU spins or a task sleeps says nothing of why.
-constexpr std::string_view kWaiting =
+constexpr WordList kWaiting =
     "queued_spin_lock ^kvm_wait$ ^native_safe_halt$ ^pv_wait lock_slowpath ^schedule_ ^io_schedule ^bit_wait ^wait_on_ ^__wait_on_ ^out_of_line_wait "
     "^folio_wait_ ^__folio_lock$ ^lock_is_held_type$ ^smp_call_function ^on_each_cpu ^native_halt$ ^cpu_relax ^rwsem_ ^wait_for_ ^do_wait_for ^raw_spin_rq";
 
@@ -100,8 +101,8 @@ std::vector<std::string> telling_frames(const Event& event) {
   bool reliable = std::any_of(frames.begin(), frames.end(), [](const Frame& f) { return f.reliable && !f.symbol.empty(); });
   auto take = [&](const std::string& symbol, bool waits) {
     std::string name = plain(symbol);
-    if (is_no_name(name) || is_machinery(name) || is_listed(kEntry, name) || is_listed(kReporting, name)) return;
-    if (!waits && is_stall(event.kind) && is_listed(kWaiting, name)) return;
+    if (is_no_name(name) || is_machinery(name) || kEntry.holds(name) || kReporting.holds(name)) return;
+    if (!waits && is_stall(event.kind) && kWaiting.holds(name)) return;
     if (out.empty() || out.back() != name) out.push_back(std::move(name));
   };
   for (bool waits : {false, true}) {  // where nothing but waiting is known, that
@@ -118,7 +119,7 @@ std::vector<std::string> telling_frames(const Event& event) {
 void give_signature(Event& event) {
   std::vector<std::string> frames = telling_frames(event);
   std::string_view titled = function_in(event.title);
-  bool names_waiting = is_stall(event.kind) && is_listed(kWaiting, titled);
+  bool names_waiting = is_stall(event.kind) && kWaiting.holds(titled);
   std::string last = event.function.empty() ? "" : plain(event.function);
   event.guilty_function = !is_no_name(titled) && !(names_waiting && !frames.empty()) ? std::string(titled) : !frames.empty() ? frames[0] : is_no_name(last) ? "" : last;
   std::string kind(class_of(event));

@@ -146,7 +146,7 @@ bool is_intruder(std::string_view line) {
 }
 
 // Dispatchers and entry points: what they call is what loops.
-constexpr std::string_view kAnchors =
+constexpr WordList kAnchors =
     "process_one_work do_syscall_ do_fast_syscall_ sysenter_dispatch tracesys_phase2 el0_svc_handler invoke_syscall ret_fast_syscall "
     "netif_receive_skb do_softirq call_timer_fn _run_timers run_timer_softirq hrtimer_run run_ksoftirqd smpboot_thread_fn ^kthread$ "
     "start_secondary cpu_startup_entry ret_from_fork vfs_write vfs_read vfs_iter_read vfs_iter_write do_iter_read do_iter_write call_read_iter "
@@ -157,7 +157,7 @@ constexpr std::string_view kAnchors =
     "^sys_{socketpair|connect|ioctl} __do_fault do_page_fault ^page_fault$ __fput task_work_run exit_to_usermode smp_call_function "
     "tasklet_action tasklet_hi_action";
 
-constexpr std::string_view kWaiting =
+constexpr WordList kWaiting =
     "sched _lock _slowlock down rwsem completion kthread wait synchronize context_switch __switch_to cancel_delayed_work rcu_barrier";
 
 constexpr std::string_view kPrefixes[] = {"SYSC_", "SyS_", "sys_", "__x64_", "__ia32_", "__arm64_", "____sys_", "___sys_", "__sys_", "__se_",
@@ -176,7 +176,7 @@ TitleFunction stalled(const std::vector<std::string>& names) {
     std::string name = without_prefix(raw);
     // Many callers wait for other CPUs in the same place; they belong together.
     if (has(name, "smp_call_function")) return {"smp_call_function", raw};
-    if (is_listed(kAnchors, name)) return before;
+    if (kAnchors.holds(name)) return before;
     before = {name, raw};
   }
   return {};
@@ -192,7 +192,7 @@ TitleFunction hung(const std::vector<std::string>& names) {
   }
   for (const std::string& raw : names) {
     std::string name = without_prefix(raw);
-    if (!is_listed(kWaiting, name)) return {name, raw};
+    if (!kWaiting.holds(name)) return {name, raw};
   }
   return {};
 }
