@@ -33,8 +33,7 @@ int run_archive_search(const Options& options) {
   if (!archive.ok()) return fail(archive.error());
   std::string words;
   if (options.inputs == std::vector<std::string>{"-"}) {  // a stack pasted on standard input
-    Session session(options);
-    auto text = session.read_text("-");
+    auto text = Session::read_text("-");
     if (!text.ok()) return fail(text.error());
     words = std::move(*text);
   } else {

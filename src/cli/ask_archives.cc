@@ -20,6 +20,7 @@ namespace {
 constexpr size_t kAsked = 10;                    // of each kind; renderings may show fewer
 constexpr size_t kLookedFor = 40;                // candidate fixes whose marks are looked for in the kernel
 constexpr size_t kMostText = 1 << 20;            // words of a log beyond this tell nothing more
+constexpr int kLinesBefore = 200;                // of the event, in a longer log
 
 std::string day(int64_t seconds) { return seconds > 0 && seconds < 253402300799 ? records::date_text(seconds) : ""; }
 
@@ -64,10 +65,26 @@ bool is_mail(const std::string& text) {
   return head.size() < 65536 && (head.starts_with("From ") || head.find(':') < head.find('\n')) && head.find("\nFrom: ") != head.npos && head.find("\nDate: ") != head.npos;
 }
 
+// Of a long log what surrounds the event to look into.
+std::string telling_part(const std::string& log, const report::Report& report) {
+  if (log.size() <= kMostText) return log;
+  int line = 1;
+  for (const auto& e : report.events)
+    if (e.event.primary || (line == 1 && e.id == report.fatal_event)) line = e.event.first_line;
+  size_t at = 0, start = 0;
+  for (int i = 1; i < line && at != log.npos; i++) {
+    size_t end = log.find('\n', at);
+    if (end == log.npos) break;
+    at = end + 1;
+    if (i == line - kLinesBefore) start = at;
+  }
+  return log.substr(start, kMostText);
+}
+
 records::Query query_of(const Options& options, const std::string& log, const report::Report& report) {
   records::Query query;
   if (!log.empty()) {
-    std::string text = log.substr(0, kMostText);
+    std::string text = telling_part(log, report);
     int64_t sent = 0;
     if (is_mail(text)) {
       records::Mail mail = records::parse_mail(text);

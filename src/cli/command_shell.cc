@@ -147,7 +147,7 @@ int run_shell(const Options& options) {
     if (auto kernel = session.open_kernel(); !kernel.ok()) return fail(kernel.error());
     scene = std::make_unique<scene::LiveScene>(session.kernel());
   } else {
-    log = scene_of_log(session, oops::parse(opened->text));
+    log = scene_of_log(session, std::move(opened->log));
     scene = std::move(log.scene);
   }
   session.stage("commands");

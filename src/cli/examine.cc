@@ -61,9 +61,9 @@ Result<report::Report> dump_report(Session& session, bool with_pictures) {
 
 }  // namespace
 
-Result<report::Report> examine(Session& session, const Session::Input& input, bool with_pictures) {
+Result<report::Report> examine(Session& session, Session::Input& input, bool with_pictures) {
   if (input.is_dump) return dump_report(session, with_pictures);
-  LogScene log = scene_of_log(session, oops::parse(input.text));
+  LogScene log = scene_of_log(session, std::move(input.log));
   return make_report(session, *log.scene, log.kernel ? log.kernel->kernel.get() : nullptr, with_pictures);
 }
 

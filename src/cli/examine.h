@@ -9,6 +9,6 @@
 namespace inquest::cli {
 
 // `session` has an input open (Session::open_input). `with_pictures`: what only the HTML report shows, too.
-Result<report::Report> examine(Session& session, const Session::Input& input, bool with_pictures = false);
+Result<report::Report> examine(Session& session, Session::Input& input, bool with_pictures = false);
 
 }  // namespace inquest::cli

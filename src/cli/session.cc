@@ -16,8 +16,6 @@ double seconds_since(std::chrono::steady_clock::time_point t) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
 }
 
-constexpr uint64_t kMostText = 1ull << 30;
-
 // What may be a log: without the NULs and control bytes of a binary in its beginning. Logs hold a stray byte now and then.
 bool looks_like_text(std::string_view text) {
   // A serial line may turn to noise behind its first words.
@@ -120,11 +118,17 @@ Result<void> Session::check_log(std::string_view head) const {
 
 Result<Session::Input> Session::open_input() {
   TRY(bool is_dump, open_dump());
-  if (is_dump) return Input{true, ""};
-  stage("read log");
-  TRY(std::string text, read_text(options_.inputs.front()));
-  TRY_VOID(check_log(text));
-  return Input{false, std::move(text)};
+  if (is_dump) return Input{true, {}, ""};
+  oops::LogReader reader;
+  Input input;
+  bool whole = true;
+  TRY_VOID(stream_log([&](std::string_view piece) {
+    reader.feed(piece);
+    if (whole) input.text += piece;
+    if (input.text.size() > kMostText) whole = false, input.text = std::string();
+  }));
+  input.log = reader.finish();
+  return input;
 }
 
 Result<void> Session::stream_log(const std::function<void(std::string_view)>& piece) {
@@ -134,11 +138,22 @@ Result<void> Session::stream_log(const std::function<void(std::string_view)>& pi
   if (!file) return Error(ErrorCode::kNotFound, fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
   std::vector<char> buffer(1 << 18);
   Result<void> result;
-  bool first = true;
+  bool begun = false, nuls = false;
   // read(2): what a pipe has now, not what fills the buffer.
-  for (ssize_t n; (n = ::read(::fileno(file), buffer.data(), buffer.size())) > 0 || first; first = false) {
+  while (true) {
+    ssize_t n = ::read(::fileno(file), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) result = Error(ErrorCode::kUnreadable, fmt::format("{}: {}", path, std::strerror(errno)));
     std::string_view text(buffer.data(), n > 0 ? size_t(n) : 0);
-    if (first) result = check_log(text);
+    if (!begun && result.ok()) {
+      // A file that was grown before it was written to begins with NULs.
+      size_t zeroes = std::min(text.find_first_not_of('\0'), text.size());
+      text.remove_prefix(zeroes);
+      nuls = nuls || zeroes;
+      if (text.empty() && n > 0) continue;
+      result = text.empty() && nuls ? Error(ErrorCode::kNotMine, path + ": nothing but NULs: neither a dump nor a log") : check_log(text);
+      begun = true;
+    }
     if (!result.ok() || n <= 0) break;
     piece(text);
   }
@@ -166,12 +181,14 @@ Result<void> Session::open_kernel() {
 }
 
 Result<std::string> Session::read_text(const std::string& path) {
+  constexpr size_t kMost = size_t{1} << 30;
   std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
   if (!file) return Error(ErrorCode::kNotFound, fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
   std::string text;
   std::vector<char> piece(1 << 20);
-  for (size_t n; (n = std::fread(piece.data(), 1, piece.size(), file)) > 0 && text.size() < kMostText;) text.append(piece.data(), n);
+  for (size_t n; text.size() <= kMost && (n = std::fread(piece.data(), 1, piece.size(), file)) > 0;) text.append(piece.data(), n);
   if (file != stdin) std::fclose(file);
+  if (text.size() > kMost) return Error(ErrorCode::kLimit, path + ": more than a GiB of text");
   return text;
 }
 

@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "debuginfo/finder.h"
 #include "kernel/kernel.h"
+#include "oops/parse.h"
 
 namespace inquest::cli {
 
@@ -44,8 +45,10 @@ class Session {
   // The inputs as a dump; or, if no dump format knows them, as a log ("-": standard input).
   struct Input {
     bool is_dump = false;
-    std::string text;
+    oops::Log log;           // of a log: its events
+    std::string text;        // and itself, unless it is longer than kMostText
   };
+  static constexpr uint64_t kMostText = 64 << 20;
   Result<Input> open_input();
   // Whether the input is a dump, which is then open; a log is left unread.
   Result<bool> open_dump();
@@ -58,8 +61,8 @@ class Session {
 
   // A log's pieces as they are read, none kept; an error before the first piece if it is no text.
   Result<void> stream_log(const std::function<void(std::string_view)>& piece);
-  // The whole of a text input ("-" = standard input); an error if it is no text.
-  Result<std::string> read_text(const std::string& path);
+  // The whole of a text ("-" = standard input). kLimit: longer than a GiB.
+  static Result<std::string> read_text(const std::string& path);
 
   void stage(const std::string& name);            // ends the last one and starts this
   void print_timings();
