@@ -65,6 +65,8 @@ SETS = {
         ("bug_on", "x86_64", ("kdump-lzo31",)),
         ("healthy", "x86_64", ("elf",)),
         ("nfsd_before", "x86_64", ("kdump-zlib",)),
+        ("known_values", "x86_64", ("elf",)),
+        ("known_values", "aarch64", ("elf",)),
     ],
     "casebook": (lambda case: case.arches, CASEBOOK_FORM),
     "casebook-filtered": (lambda case: case.arches, "filtered31"),

@@ -74,7 +74,7 @@ std::string poison(uint64_t value, bool wide) {
     if (value >= row.value && value - row.value < 0x80 && (!nearest || row.value > nearest->value)) nearest = &row;
   if (nearest) return beyond(nearest->name, value - nearest->value, nearest->meaning);
   for (const ByteRow& row : kBytePoison) {
-    uint64_t all = (wide ? 0x0101010101010101 : 0x01010101) * row.byte;
+    uint64_t all = (wide ? uint64_t{0x0101010101010101} : uint64_t{0x01010101}) * row.byte;
     if (value >= all && value - all < kReach) return beyond(row.name, value - all, row.meaning);
   }
   return "";

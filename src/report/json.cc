@@ -50,6 +50,8 @@ void write_frame(Json& j, const scene::FrameView& f, bool with_locals) {
         j.field("type", l.type);
         j.text_or_null("value", l.value);
         if (!l.why_not.empty()) j.field("why_not", l.why_not);
+        if (!l.how.empty()) j.field("how", l.how);
+        if (!l.value.empty()) j.field("recovered", l.recovered);
         j.field("function", l.function);
         j.field("parameter", l.parameter);
       });

@@ -25,7 +25,9 @@ struct FrameView {
   std::vector<SourceRef> source;       // innermost inlined first; the last is the concrete function; may be empty
   struct Local {
     std::string name, type, value, why_not, function;
+    std::string how;         // "in rbx", "at 0x…", "entry value through the caller", "rdi kept by schedule in rbx"
     bool parameter = false;
+    bool recovered = false;  // beyond what DWARF and the unwinder give: by what the instructions of this or the called function keep
   };
   std::vector<Local> locals;
 };

@@ -67,6 +67,8 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
     local.type = v.type ? debuginfo::spell(v.type) : "?";
     local.parameter = v.parameter;
     local.why_not = v.why_not;
+    local.how = v.value ? v.how : "";
+    local.recovered = v.value && v.basis == unwind::Basis::kCode;
     if (v.source_index < f.source.size()) local.function = f.source[v.source_index].function;
     if (v.value) local.value = object::print_short(*v.value);
     view.locals.push_back(std::move(local));

@@ -57,7 +57,7 @@ std::string frame_text(const Context& context, const unwind::Stack& stack, size_
   out += fmt::format("{:>3} {} {} at {:x}{}{}\n", fmt::format("#{}", i), where, name, f.address, f.module.empty() ? "" : " [" + f.module + "]", notes);
   out += source_lines(f, words.has('l'));
   for (const auto& v : f.locals)
-    out += fmt::format("       {}{} {} = {}\n", v.parameter ? "parameter " : "", v.type, v.name, v.value.empty() ? "<" + v.why_not + ">" : v.value);
+    out += fmt::format("       {}{} {} = {}\n", v.parameter ? "parameter " : "", v.type, v.name, v.value.empty() ? "<" + v.why_not + ">" : v.value + (v.recovered ? "  (recovered: " + v.how + ")" : ""));
   return out;
 }
 

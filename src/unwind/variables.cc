@@ -189,6 +189,30 @@ std::vector<FrameVariable> Reader::read(const debuginfo::Scopes& here, const deb
   return all;
 }
 
+// A variable that DWARF places only behind this address has no value yet: what it will get is what the call or a later line gives.
+void tell_what_is_not_set_yet(const debuginfo::DebugFile& debug, uint64_t address, const debuginfo::Scopes& here, std::vector<FrameVariable>& variables) {
+  auto is_missing = [](const FrameVariable& v) { return !v.value && v.why_not == "optimized out"; };
+  if (std::ranges::none_of(variables, is_missing)) return;
+  auto tree = debug.tree_at(address);
+  if (!tree.ok()) return;
+  std::vector<const debuginfo::FunctionTree::Variable*> around;
+  for (const auto& node : tree->nodes)
+    if (std::ranges::any_of(node.spans, [&](const auto& s) { return s.contains(address); }))
+      for (const auto& v : node.variables) around.push_back(&v);
+  size_t next = 0;
+  for (const FunctionScope& f : here.functions)
+    for (const LocalVariable& local : f.variables) {
+      FrameVariable& variable = variables[next++];
+      if (!is_missing(variable)) continue;
+      bool before = false, behind = false;
+      for (const auto* v : around)
+        if (v->origin == local.origin && v->name == local.name)
+          for (const auto& p : v->places)
+            if (!p.location.bytes.empty()) (p.span.low <= address ? before : behind) = true;
+      if (behind && !before) variable.why_not = "not set yet";
+    }
+}
+
 }  // namespace
 
 std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame) {
@@ -205,7 +229,9 @@ std::vector<FrameVariable> variables_of(const object::Program& program, const St
   if (f.pc_is_return)
     if (auto call = file->to_file(reader.values.call_address(frame)))
       if (auto scopes = file->debug_file()->scopes_at(*call); scopes.ok()) at_call = std::move(*scopes);
-  return reader.read(*here, at_call ? &*at_call : nullptr);
+  std::vector<FrameVariable> variables = reader.read(*here, at_call ? &*at_call : nullptr);
+  tell_what_is_not_set_yet(*file->debug_file(), *at, *here, variables);
+  return variables;
 }
 
 CallRegisters registers_at_call(const object::Program& program, const Stack& stack, size_t frame) {
