@@ -264,14 +264,16 @@ std::vector<Registration> LiveScene::registrations(const std::vector<std::string
         for (const auto& api : apis)
           for (const auto& call : code::calls_in(*flow, {api})) take(call, api);
   if (!found.empty()) return found;
-  // A module's own type is handed over by the module; the kernel's by the kernel.
+  // A module's own type is handed over by the module. One of the kernel's that a module knows as well may be by either.
   auto in = object.empty() ? std::vector<const object::LoadedFile*>{} : modules_with(object);
   if (object.empty())
     for (const auto& file : kernel_->program().files())
       if (!file->name.empty()) in.push_back(file.get());
-  if (in.empty() && !kernel_->program().files().empty()) in.push_back(&kernel_->program().kernel());
   for (const auto& api : apis)
     for (const auto& call : calls_to({api}, in)) take(call, api);
+  if (!found.empty() || kernel_->program().files().empty() || (object.empty() && !in.empty())) return found;
+  for (const auto& api : apis)
+    for (const auto& call : calls_to({api}, {&kernel_->program().kernel()})) take(call, api);
   return found;
 }
 

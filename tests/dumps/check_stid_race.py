@@ -83,6 +83,18 @@ def check_stack(checks, dump, r):
     checks.that(f'{dump}: the interrupted task', any(f.get('interrupted') for f in frames[wild + 1:]), names)
 
 
+def check_who_calls(checks, program, dump):
+    """How control gets to the callback, and who hands it over, from both its ends."""
+    def ask(command):
+        return lab_dumps.run(program, 'shell', *dump.paths, '-d', dump.debug, '-c', command).stdout.decode()
+    handed = ask('callbacks radix_tree_node_rcu_free')
+    checks.that(f'{dump}: callbacks FUNCTION', 'passed to call_rcu' in handed and 'radix_tree_node_free' in handed, handed[:300])
+    member = ask('callbacks xa_node.callback_head')
+    checks.that(f'{dump}: callbacks TYPE.MEMBER', 'call_rcu' in member and 'radix_tree_node_rcu_free' in member, member[:300])
+    paths = ask('paths delete_node')
+    checks.that(f'{dump}: paths', 'radix_tree_delete_item' in paths and '<- ' in paths, paths[:300])
+
+
 def main():
     program = sys.argv[1]
     arch = sys.argv[2] if len(sys.argv) > 2 else None
@@ -101,6 +113,8 @@ def main():
         if warning:
             check_verdict(checks, dump, r)
             check_stack(checks, dump, r)
+        if dump.form in ('elf', 'kdump-lzo31') and '64k' not in dump.release:
+            check_who_calls(checks, program, dump)
         print(f'{dump}: {r["verdicts"][0]["cause"]} {r["verdicts"][0]["confidence"]:.2f}', flush=True)
     checks.finish()
 

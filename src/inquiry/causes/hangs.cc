@@ -234,4 +234,13 @@ Guilty guilty_between(const scene::LockHolder& holder, const scene::WaitView& wa
   return {at.function, at.file, frame.module, at.line};
 }
 
+void doubt_if_it_spins(Verdict& v, const scene::CrashScene& scene, const StuckCpu& stuck, Dossier& dossier) {
+  const auto* graph = scene.locks();
+  for (size_t w = 0; graph && w < graph->waits.size(); w++)
+    if (graph->waits[w].spins && graph->waits[w].task.running_on == stuck.cpu) {
+      v.evidence.push_back(add_wait(dossier, *graph, graph->waits[w]));
+      v.confidence = 0.4;
+    }
+}
+
 }  // namespace inquest::inquiry::causes

@@ -34,6 +34,8 @@ std::vector<scene::FrameView> before_interrupt(const std::vector<scene::FrameVie
 Guilty guilty_of_loop(const StuckCpu& stuck);
 // The verdict of a looping CPU, but for cause, confidence and summary's beginning.
 void tell_loop(Verdict& v, const StuckCpu& stuck, Dossier& dossier);
+// A CPU that spins for a lock waits for its holder: the wait as evidence, and little trust in a verdict against the loop.
+void doubt_if_it_spins(Verdict& v, const scene::CrashScene& scene, const StuckCpu& stuck, Dossier& dossier);
 
 std::string words(const scene::TaskView& task);          // "shuttle/0 (pid 102)"
 std::string words(const scene::LockView& lock);          // "the mutex &berth->gate (gate of struct berth at 0x…)"

@@ -19,12 +19,7 @@ Verdicts rcu_stall(const scene::CrashScene& scene, const Observations& seen, Dos
   tell_loop(v, stuck, dossier);
   bool loops = stuck.loop && stuck.loop->function == v.guilty.function;
   v.confidence = !scene.facts().has_dump ? 0.5 : loops ? 0.9 : 0.6;
-  const auto* graph = scene.locks();
-  for (size_t w = 0; graph && w < graph->waits.size(); w++)
-    if (graph->waits[w].spins && graph->waits[w].task.running_on == stuck.cpu) {
-      v.evidence.push_back(add_wait(dossier, *graph, graph->waits[w]));
-      v.confidence = 0.4;
-    }
+  doubt_if_it_spins(v, scene, stuck, dossier);
   if (v.guilty.function.empty()) v.confidence = 0.3;
   if (died_otherwise(seen)) v.confidence = std::min(v.confidence, 0.3);
   v.alternatives.push_back({"soft-lockup", "it was RCU's detector that found the CPU, not the watchdog"});
