@@ -198,9 +198,20 @@ void Locks::rwsem_state(LockState& state) const {
     state.problem = owner.ok() ? count.error().message() : owner.error().message();
     return;
   }
-  state.readers = *count << 1 >> (kRwsemReaderShift + 1);
   bool writer = *count & 1;
-  state.held = writer || *state.readers;
+  const object::Type* type = view_.type("rw_semaphore");
+  auto owner_member = type ? debuginfo::find_member(type, "owner") : std::nullopt;
+  if (owner_member && owner_member->member.type->is_pointer()) {
+    // Before 5.3 (64489e78004c, 94a9717b3c40 made owner a long): who has it, readers and writer alike, in the low half of count; less 2^32 for a
+    // writer and for those who wait. So the owner says which.
+    uint64_t active = uint32_t(*count);
+    writer = active && !(*owner & kRwsemReader) && tasks_->find(VirtualAddress(*owner & ~kRwsemOwnerFlags));
+    state.held = active != 0;
+    if (writer || !active || (*owner & kRwsemReader)) state.readers = writer ? 0 : active;
+  } else {
+    state.readers = *count << 1 >> (kRwsemReaderShift + 1);
+    state.held = writer || *state.readers;
+  }
   if (!*state.held) return;
   state.owner_is_hint = !writer;
   uint64_t task = *owner & ~kRwsemOwnerFlags;

@@ -1,12 +1,14 @@
-// FakeDebug: a DebugFile of hand-made scopes, variables and call sites; everything else is empty.
+// FakeDebug: a DebugFile of hand-made scopes, variables and call sites, symbols, lines, and types out of a text; everything else is empty.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "debuginfo/debug_file.h"
+#include "debuginfo/testing/text_types.h"
 
 namespace inquest::unwind::testing {
 
@@ -32,6 +34,24 @@ class FakeDebug : public debuginfo::DebugFile, public debuginfo::TypeSource {
     std::vector<debuginfo::CallSite> sites;
   };
   std::vector<Function> functions_;
+  debuginfo::testing::TextTypes types;
+  std::map<uint64_t, debuginfo::SourceLine> lines;   // each up to the next
+  void add_symbol(std::string name, uint64_t address, uint64_t size, bool function) {
+    texts_.push_back(std::move(name));
+    symbols_.push_back({texts_.back(), address, size, function ? elf::kSttFunc : elf::kSttObject, true});
+    std::stable_sort(symbols_.begin(), symbols_.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+  }
+  void add_section(std::string name, uint64_t address, uint64_t size, uint64_t flags) {
+    texts_.push_back(std::move(name));
+    places_.push_back({texts_.back(), address, size, flags});
+  }
+  // "struct node *" and the like.
+  const debuginfo::Type* type(std::string spelling) {
+    std::string name = "_" + std::to_string(texts_.size());
+    texts_.push_back(spelling + " " + name + ";");
+    types.add(texts_.back());
+    return types.variables.at(name);
+  }
   debuginfo::Expression expression(std::string bytes) {
     texts_.push_back(std::move(bytes));
     return {as_bytes_of(texts_.back()), 0, 8, 4, 4};
@@ -62,7 +82,16 @@ class FakeDebug : public debuginfo::DebugFile, public debuginfo::TypeSource {
     return Error(ErrorCode::kNotFound, "no function");
   }
   Result<debuginfo::Scopes> frames_at(uint64_t address) const override { return scopes_at(address); }
-  Result<debuginfo::FunctionTree> tree_at(uint64_t) const override { return none(); }
+  Result<debuginfo::FunctionTree> tree_at(uint64_t address) const override {
+    for (const Function& f : functions_) {
+      if (address < f.low || address >= f.high) continue;
+      debuginfo::FunctionTree::Node node{true, f.name, {{f.low, f.high}}, {}, {}};
+      for (const Variable& v : f.variables)
+        node.variables.push_back({v.name, v.type, v.parameter, uint64_t(&v - f.variables.data()), {{{v.low, v.high}, {as_bytes_of(v.expression), 0, 8, 4, 4}}}});
+      return debuginfo::FunctionTree{{std::move(node)}};
+    }
+    return none();
+  }
   std::vector<debuginfo::CallSite> call_sites(uint64_t die) const override {
     return die && die <= functions_.size() ? functions_[die - 1].sites : std::vector<debuginfo::CallSite>();
   }
@@ -80,22 +109,51 @@ class FakeDebug : public debuginfo::DebugFile, public debuginfo::TypeSource {
   Bytes file_bytes(uint64_t, uint64_t) const override { return {}; }
   Result<Bytes> section_bytes(std::string_view) const override { return none(); }
   const std::vector<debuginfo::FileSymbol>& symbols() const override { return symbols_; }
-  std::optional<debuginfo::FileSymbol> find_symbol(std::string_view) const override { return {}; }
-  std::vector<debuginfo::FileSymbol> find_symbols(std::string_view) const override { return {}; }
-  std::optional<debuginfo::FileSymbol> symbol_at(uint64_t) const override { return {}; }
-  const debuginfo::Type* find_type(debuginfo::TypeKind, std::string_view) const override { return nullptr; }
-  std::vector<const debuginfo::Type*> find_types(debuginfo::TypeKind, std::string_view) const override { return {}; }
+  std::optional<debuginfo::FileSymbol> find_symbol(std::string_view name) const override {
+    auto all = find_symbols(name);
+    return all.empty() ? std::nullopt : std::optional(all.front());
+  }
+  std::vector<debuginfo::FileSymbol> find_symbols(std::string_view name) const override {
+    std::vector<debuginfo::FileSymbol> all;
+    for (const auto& s : symbols_)
+      if (s.name == name) all.push_back(s);
+    return all;
+  }
+  std::optional<debuginfo::FileSymbol> symbol_at(uint64_t address) const override {
+    for (const auto& s : symbols_)
+      if (address >= s.address && address - s.address < s.size) return s;
+    return {};
+  }
+  const debuginfo::Type* find_type(debuginfo::TypeKind kind, std::string_view name) const override { return types.find(kind, name); }
+  std::vector<const debuginfo::Type*> find_types(debuginfo::TypeKind kind, std::string_view name) const override {
+    const debuginfo::Type* one = types.find(kind, name);
+    return one ? std::vector{one} : std::vector<const debuginfo::Type*>();
+  }
   const debuginfo::Type* parse_type(std::string_view) const override { return nullptr; }
   std::vector<std::string_view> type_names(debuginfo::TypeKind) const override { return {}; }
-  std::optional<int64_t> find_enumerator(std::string_view) const override { return {}; }
-  std::optional<debuginfo::Variable> find_variable(std::string_view) const override { return {}; }
+  std::optional<int64_t> find_enumerator(std::string_view name) const override {
+    auto it = types.enumerators.find(name);
+    return it == types.enumerators.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::optional<debuginfo::Variable> find_variable(std::string_view name) const override {
+    auto it = types.variables.find(name);
+    if (it == types.variables.end()) return {};
+    debuginfo::Variable v;
+    v.name = it->first;
+    v.type = it->second;
+    if (auto s = find_symbol(name)) v.address = s->address;
+    return v;
+  }
   std::vector<debuginfo::Variable> find_variables(std::string_view) const override { return {}; }
   std::optional<debuginfo::Variable> variable_at(uint64_t) const override { return {}; }
   std::vector<debuginfo::Function> find_functions(std::string_view) const override { return {}; }
   std::optional<debuginfo::Function> function_at(uint64_t) const override { return {}; }
   const debuginfo::Type* type_of_die(uint64_t) const override { return nullptr; }
   std::string_view name_of_die(uint64_t) const override { return {}; }
-  std::optional<debuginfo::SourceLine> line_at(uint64_t) const override { return {}; }
+  std::optional<debuginfo::SourceLine> line_at(uint64_t address) const override {
+    auto after = lines.upper_bound(address);
+    return after == lines.begin() ? std::nullopt : std::optional(std::prev(after)->second);
+  }
   std::vector<LineRow> lines_of(uint64_t, uint64_t) const override { return {}; }
   const debuginfo::UnwindTable* cfi() const override { return nullptr; }
   Result<uint64_t> indexed_address(uint64_t, uint64_t) const override { return none(); }
