@@ -67,13 +67,15 @@ def main():
     wanted, calm = kinds(plain), plain.memory
     checks.that('the log itself', plain.status == 0 and len(wanted) >= 2, str(wanted))
 
+    room = 1 if calm < 64 * MIB else 4  # a sanitizer's build keeps what was freed for a while
+
     def whole(name, feed, most=64 * MIB, least=1):
         answer = log(program, feed)
         if not checks.that(f'{name}: an answer', answer.status == 0, f'{answer.status}: {answer.error[-200:]}'):
             return
         found = kinds(answer)
         checks.that(f'{name}: the events are found', len(found) >= least and found[-len(wanted):] == wanted if least else True, str(found[:9]))
-        checks.that(f'{name}: memory', answer.memory <= calm + most, f'{answer.memory >> 20} MiB against {calm >> 20}')
+        checks.that(f'{name}: memory', answer.memory <= calm + most * room, f'{answer.memory >> 20} MiB against {calm >> 20}')
 
     refused = log(program, [chance.randbytes(8 * MIB), b'\n', OOPS])
     checks.that('binary junk in front: refused in one line', refused.status == 1 and refused.error.count('\n') == 1, refused.error[-200:])
@@ -96,12 +98,12 @@ def main():
     line = b'[   12.345678] BUG: unable to handle page fault for address: ffff888100000000\n'
     flood = ask(program, [line * 10000] * 100, 'log', '-', '--events')
     checks.that('a header a million times: an answer', flood.status == 0, flood.error[-200:])
-    checks.that('a header a million times: memory', flood.memory <= 1024 * MIB, f'{flood.memory >> 20} MiB')
+    checks.that('a header a million times: memory', flood.memory <= 1024 * MIB * room, f'{flood.memory >> 20} MiB')
 
     dull = b'Nov 24 23:59:59 host kernel: [  100.000000] eth0: link becomes ready\n' * 16384
     long = ask(program, [dull] * 256 + [OOPS], 'report', '-', '--format', 'json')
     checks.that('report of a long log: an answer', long.status == 0 and json.loads(long.output)['events'], long.error[-200:])
-    checks.that('report of a long log: memory', long.memory <= 256 * MIB, f'{long.memory >> 20} MiB')
+    checks.that('report of a long log: memory', long.memory <= 256 * MIB * room, f'{long.memory >> 20} MiB')
 
     for name, data in (('nothing', b''), ('blanks', b' \n\t\n'), ('junk', chance.randbytes(MIB)), ('NULs', bytes(MIB))):
         answer = log(program, [data])
