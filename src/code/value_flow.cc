@@ -186,8 +186,7 @@ void ValueFlow::name_registers(State& state, size_t instruction) const {
     ExpressionRef had = offset_of(before, n.offset, VirtualAddress());
     if (known(had) && had->kind == Kind::kVariable && had->name == n.name && had->function == n.function) continue;
     // A typed expression that says where in an object the value lies tells more than a callee's `list` or `head` does.
-    bool tells_more = known(had) && had->type && (had->kind == Kind::kOffset || had->kind == Kind::kVariable) && n.depth == 0 && n.parameter &&
-                      code_->named_at(instruction).size() > 1 && had->kind == Kind::kOffset;
+    bool tells_more = known(had) && had->type && had->kind == Kind::kOffset && n.parameter && code_->named_at(instruction).size() > 1;
     if (tells_more) continue;
     auto e = std::make_shared<Expression>();
     e->kind = Kind::kVariable;
