@@ -173,7 +173,8 @@ SlabState SlabCaches::State::read_state(const SlabObject& o) const {
       }
       bool inside = *head >= slab_low && *head < slab_high;
       if (*slab == o.slab.value) owner = cpu;
-      if (inside) follow_list(state, o, *head, fmt::format("CPU {}'s freelist", cpu));
+      // A head that is no object of the CPU's own slab was overwritten: following it says so.
+      if (inside || *slab == o.slab.value) follow_list(state, o, *head, fmt::format("CPU {}'s freelist", cpu));
     }
   }
   auto head = get(o.slab, freelist);

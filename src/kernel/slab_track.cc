@@ -33,8 +33,8 @@ std::optional<SlabTracks> tracks_of(const object::Program& program, const SlabOb
     if (!caller || !program.is_text(VirtualAddress(*caller))) continue;
     SlabTrack track;
     track.caller = VirtualAddress(*caller);
-    if (pid) track.pid = int(view.read(at, *pid).maybe().value_or(0));
-    if (cpu) track.cpu = int(view.read(at, *cpu).maybe().value_or(0));
+    if (auto v = pid ? view.read(at, *pid).maybe() : std::nullopt) track.pid = int(*v);
+    if (auto v = cpu ? view.read(at, *cpu).maybe() : std::nullopt) track.cpu = int(*v);
     (which ? tracks.freed : tracks.allocated) = track;
   }
   return tracks;

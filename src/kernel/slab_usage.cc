@@ -1,5 +1,7 @@
 #include "kernel/slab_usage.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernel/kernel_view.h"
@@ -28,15 +30,23 @@ std::vector<SlabUsage> slab_usage(const object::Program& program, const SlabCach
     use.cache = &cache;
     auto oo = view.read(cache.address, *order).maybe();
     if (!oo || (*oo >> kOrderShift & 0xffff) > kMaxOrder) continue;
+    uint64_t slab_bytes = page << (*oo >> kOrderShift & 0xffff), most = program.dump().memory().end() / slab_bytes;
     for (uint64_t n = 0; n < nodes; n++) {
       auto at = view.memory().read_pointer(cache.address + (*node + 8 * n));
-      if (!at.ok() || at->is_null()) continue;
-      auto count = view.read(*at, *slabs).maybe();
-      if (!count) continue;
+      if (at.ok() && at->is_null()) continue;
+      auto count = at.ok() ? view.read(*at, *slabs) : Result<uint64_t>(at.error());
+      if (!count.ok()) {
+        program.ledger().add(Loss::kMemoryUnreadable, fmt::format("what slab cache {} has on node {}: {}", cache.name, n, count.error().message()));
+        continue;
+      }
+      if (*count > most) {
+        program.ledger().add(Loss::kMemoryWrong, fmt::format("slab cache {} claims {} slabs on node {}: there is no memory for so many", cache.name, *count, n));
+        continue;
+      }
       use.slabs += *count;
       if (objects) use.objects += view.read(*at, *objects).maybe().value_or(0);
     }
-    use.bytes = use.slabs * (page << (*oo >> kOrderShift & 0xffff));
+    use.bytes = use.slabs * slab_bytes;
     all.push_back(use);
   }
   std::sort(all.begin(), all.end(), [](const SlabUsage& a, const SlabUsage& b) { return a.bytes > b.bytes; });

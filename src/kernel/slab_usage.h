@@ -14,7 +14,8 @@ struct SlabUsage {
   uint64_t slabs = 0, objects = 0, bytes = 0;
 };
 
-// Largest first; empty if the members are not known. A node that cannot be read counts as nothing, and is said in the ledger.
+// Largest first; empty if the members are not known. A node that cannot be read, or claims more slabs than there is memory, counts as nothing, and is
+// said in the ledger.
 std::vector<SlabUsage> slab_usage(const object::Program& program, const SlabCaches& caches);
 
 }  // namespace inquest::kernel
