@@ -40,6 +40,7 @@ std::optional<VirtualAddress> ReverseMap::virtual_of(PhysicalAddress physical) c
 
 References find_references(const Kernel& kernel, uint64_t low, uint64_t high) {
   References result;
+  if (low >= high) return result;
   std::mutex mutex;
   kernel.program().memory().physical().scan([&](PhysicalAddress start, Bytes bytes) {
     std::vector<Reference> mine;
@@ -52,7 +53,9 @@ References find_references(const Kernel& kernel, uint64_t low, uint64_t high) {
     result.bytes_scanned += bytes.size();
     result.found.insert(result.found.end(), mine.begin(), mine.end());
     if (result.found.size() > kMaxReferences) {
+      // Threads come in any order: those that stay are the lowest, so that the same question has the same answer.
       result.limited = true;
+      std::nth_element(result.found.begin(), result.found.begin() + kMaxReferences, result.found.end(), [](const Reference& a, const Reference& b) { return a.physical < b.physical; });
       result.found.resize(kMaxReferences);
     }
   });

@@ -43,7 +43,7 @@ class FakeTable : public debuginfo::UnwindTable {
 class FakeKernel {
  public:
   // Everything lies in one gigabyte that a single block maps: text at base() + 16 MB, a stack at base() + 32 MB, data at base() + 48 MB. What lies
-  // elsewhere in it is mapped, but not in the dump. The same gigabyte is at linear().
+  // elsewhere in it is mapped, but not in the dump. The same gigabyte is at linear() and vmapped().
   explicit FakeKernel(const arch::Arch& arch) : arch_(arch), text_(0x4000, '\0'), stack_(kStackSize, '\0'), data_(kDataSize, '\0') {
     file_.load_orc = [table = table_] { return table; };
     file_.text_start = text();
@@ -57,6 +57,7 @@ class FakeKernel {
   VirtualAddress data(uint64_t offset = 0) const { return base() + (0x3000000 + offset); }
   VirtualAddress missing() const { return base() + 0x8000000; }
   VirtualAddress linear(VirtualAddress of) const { return VirtualAddress(arch_.link ? 0xffff000000000000 : 0xffff888000000000) + (of - base()); }
+  VirtualAddress vmapped(VirtualAddress of) const { return VirtualAddress(arch_.link ? 0xffff808000000000 : 0xffffc90000000000) + (of - base()); }
   FakeTable& table() { return *table_; }
   object::LoadedFile& file() { return file_; }
 
@@ -134,6 +135,7 @@ class FakeKernel {
     entry(a64 ? 256 * 8 : 511 * 8, 0x2000 | (a64 ? 3 : 3));        // root: the table at 0x2000
     entry(0x1000 + (a64 ? 0 : 510 * 8), a64 ? 0x401 : 0x83);       // a block of 1 GB at physical 0
     entry(a64 ? 0 : 273 * 8, 0x2000 | 3);                          // the linear map: the same table, its first entry
+    entry(a64 ? 257 * 8 : 402 * 8, 0x2000 | 3);                    // where vmalloc() has its addresses: again
     entry(0x1000, a64 ? 0x401 : 0x83);
     core.add_load(0x1000, base().value + 0x1000, tables);
     core.add_load(0x1000000, text().value, text_);
