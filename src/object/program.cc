@@ -134,10 +134,12 @@ std::optional<SymbolOffset> memory_symbol_at(const LoadedFile& file, VirtualAddr
                                 [](VirtualAddress a, const MemorySymbol& s) { return a < s.address; });
   if (after == symbols.begin()) return std::nullopt;
   const MemorySymbol* s = &*std::prev(after);
-  // Of several names of one place the first that is a function, and no local label, is the one people know.
+  // Of several names of one place one with a size, then the first that is a function, and no local label, is the one people know.
+  auto rank = [](const MemorySymbol& m) { return (m.size ? 2 : 0) + (is_code_letter(m.type) && !m.name.starts_with(".") ? 1 : 0); };
   for (auto it = std::prev(after);; --it) {
     if (it->address != s->address) break;
-    if (is_code_letter(it->type) && !it->name.starts_with(".")) s = &*it;
+    int here = rank(*it), best = rank(*s);
+    if (here > best || (here == best && here % 2)) s = &*it;
     if (it == symbols.begin()) break;
   }
   uint64_t size = s->size;
@@ -269,6 +271,14 @@ const Type* Program::prototype(const Symbol& function) const {
   return symbols_of(*file, function.name, true).size() == 1 ? file->btf()->function_prototype(function.name) : nullptr;
 }
 
+// "f+0x20/0x20" is no code of f any more, but padding, and how the kernel prints a return address there (kernel/kallsyms.c: up to the next symbol).
+static std::string function_before(const debuginfo::DebugFile& debug, uint64_t at) {
+  constexpr uint64_t kMaxPadding = 64;  // CONFIG_FUNCTION_ALIGNMENT is at most that
+  for (uint64_t back = 0; back < std::min(kMaxPadding, at); back++)
+    if (auto s = debug.symbol_at(at - back)) return std::string(s->name);
+  return "";
+}
+
 std::vector<SourceFrame> Program::source_at(VirtualAddress address) const {
   std::vector<SourceFrame> frames;
   const LoadedFile* file = file_at(address);
@@ -280,8 +290,7 @@ std::vector<SourceFrame> Program::source_at(VirtualAddress address) const {
   auto scopes = debug.frames_at(*at);
   if (!scopes.ok()) {
     if (!line.line) return frames;
-    auto s = debug.symbol_at(*at);
-    frames.push_back({s ? std::string(s->name) : "", line.file, line.line, false});
+    frames.push_back({function_before(debug, *at), line.file, line.line, false});
     return frames;
   }
   for (const auto& f : scopes->functions) {

@@ -42,6 +42,7 @@ Result<std::string> accesses(const Context& context, const Words& words, bool wr
   }
   if (view.found.empty()) out += "nobody, as far as types can be followed\n";
   out += fmt::format("{} of {} functions were followed{}\n", view.followed, view.functions, view.complete ? "" : "; the time was up before all were looked at: give more seconds, or a module");
+  out += kLoadTimeNote;
   return out;
 }
 

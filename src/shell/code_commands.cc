@@ -47,7 +47,8 @@ std::string insn_line(const code::ValueFlow& flow, size_t index) {
 
 Result<std::string> dis(const Context& context, const Words& words) {
   if (words.words.empty()) return Error(ErrorCode::kUsage, "which function or address?");
-  TRY(uint64_t address, parse_address(context, words.words.front()));
+  TRY(Place place, parse_place(context, words.words.front()));
+  uint64_t address = place.address;
   TRY(auto code, code::FunctionCode::at(context.program(), VirtualAddress(address)));
   code::ValueFlow flow(code);
   const auto& all = code->instructions();
@@ -59,7 +60,7 @@ Result<std::string> dis(const Context& context, const Words& words) {
   if (words.has('r')) first = 0;
   else if (words.words.size() > 1) last = std::min(all.size() - 1, first + size_t(std::max(1, std::atoi(words.words[1].c_str()))) - 1);
   else if (whole || words.has('f')) last = all.size() - 1;
-  std::string out, where;
+  std::string out = place.note, where;
   for (size_t i = first; i <= last; i++) {
     if (words.has('l')) {
       auto source = code->source_of(i);
@@ -151,7 +152,8 @@ Result<std::string> why(const Context& context, const Words& words) {
 
 // Who hands a function over to whom: the calls that pass its address, and other code that makes it.
 static Result<std::string> callbacks_of_function(const Context& context, const std::string& name) {
-  TRY(uint64_t address, parse_address(context, name));
+  TRY(Place place, parse_place(context, name));
+  uint64_t address = place.address;
   std::string out;
   for (VirtualAddress at : code::takers_of(context.program(), VirtualAddress(address))) {
     auto symbol = context.program().symbol_at(at);
@@ -172,7 +174,7 @@ static Result<std::string> callbacks_of_function(const Context& context, const s
     out += fmt::format("{:x} {}: {}{}\n", at.value, symbol->symbol.name, passed.empty() ? "stored or compared" : passed,
                        source.empty() || !source.front().line ? "" : fmt::format("  ({} {}:{})", source.front().function, source.front().file, source.front().line));
   }
-  return out.empty() ? "no code makes its address\n" : out;
+  return place.note + (out.empty() ? "no code makes its address\n" : out) + kLoadTimeNote;
 }
 
 Result<std::string> callbacks(const Context& context, const Words& words) {
@@ -188,7 +190,7 @@ Result<std::string> callbacks(const Context& context, const Words& words) {
     out += fmt::format("{}({}, {}) at {:x} in {}\n", r.api, r.argument, r.callback, r.pc, r.function);
     for (const auto& s : r.source) out += fmt::format("    {} {}:{}\n", s.function, s.file, s.line);
   }
-  return out.empty() ? "nobody, as far as direct calls tell\n" : out;
+  return (out.empty() ? "nobody, as far as direct calls tell\n" : out) + kLoadTimeNote;
 }
 
 }  // namespace inquest::shell::commands_of

@@ -24,6 +24,22 @@ struct Selection {
     return std::find(names.begin(), names.end(), task.comm) != names.end() || std::find(pids.begin(), pids.end(), task.pid) != pids.end() ||
            std::find(addresses.begin(), addresses.end(), task.address.value) != addresses.end();
   }
+
+  // What no task is, in words; "" if each word is true of one.
+  std::string missing(const kernel::TaskList& list) const {
+    auto any = [&](auto&& is) { return std::any_of(list.tasks.begin(), list.tasks.end(), is) || std::any_of(list.idle.begin(), list.idle.end(), is); };
+    std::string out;
+    auto add = [&](const std::string& what) { out += (out.empty() ? "" : "; ") + what; };
+    for (const auto& name : names)
+      if (!any([&](const kernel::Task& t) { return t.comm == name; })) add("no task is called " + name);
+    for (int pid : pids)
+      if (!any([&](const kernel::Task& t) { return t.pid == pid; })) add(fmt::format("no task has the PID {}", pid));
+    for (uint64_t address : addresses)
+      if (!any([&](const kernel::Task& t) { return t.address.value == address; })) add(fmt::format("no task is at {:x}", address));
+    for (const auto& state : states)
+      if (!any([&](const kernel::Task& t) { return t.state == state; })) add("no task is in the state " + state);
+    return out;
+  }
 };
 
 // The words before the command.
@@ -54,12 +70,14 @@ Result<std::string> foreach(const Context& context, const Words& words) {
   for (const auto* some : {&list.idle, &list.tasks})
     for (const auto& task : *some)
       if (selection.holds(task)) tasks.push_back(&task);
+  std::string missing = selection.missing(list);
+  if (tasks.empty()) return Error(ErrorCode::kNotFound, missing.empty() ? "no task is all of that" : missing);
   context.kernel->stacks();  // made before the threads need it
   std::vector<std::string> texts(tasks.size());
   parallel_for(tasks.size(), [&](size_t i, unsigned) { texts[i] = stack_of_task(context, *tasks[i], words); });
   std::string out;
   for (const auto& text : texts) out += text + "\n";
-  return out;
+  return missing.empty() ? out : out + missing + "\n";
 }
 
 }  // namespace inquest::shell::commands_of

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kernel/slab_aliases.h"
 #include "kernel/slab_track.h"
 #include "kernel/slab_usage.h"
+#include "object/clones.h"
 #include "shell/shell.h"
 
 namespace inquest::shell::commands_of {
@@ -279,6 +281,10 @@ Result<std::string> sym(const Context& context, const Words& words) {
   for (const auto& w : words.words) {
     auto named = context.program().symbols_named(w);
     for (const auto& s : named) out += place_of_symbol(context, s, 0);
+    if (named.empty() && !parse_hex(w)) {
+      named = object::clones_of(context.program(), w);
+      for (const auto& s : named) out += place_of_symbol(context, s, 0);
+    }
     if (!named.empty()) continue;
     TRY(uint64_t address, parse_address(context, w));
     auto s = context.program().symbol_at(VirtualAddress(address));
@@ -301,6 +307,13 @@ static Result<std::string> kmem_caches(const Context& context, const std::string
   return out;
 }
 
+static std::string merged_text(const Context& context, const kernel::SlabCache& cache) {
+  auto names = kernel::names_sharing(context.program(), cache);
+  std::string out = "  merged: several caches of this size are one, and this name is of one of them";
+  for (size_t i = 0; i < names.size(); i++) out += (i ? ", " : "; they are ") + names[i];
+  return out + (names.empty() ? "; the others' names are not known\n" : "\n");
+}
+
 Result<std::string> kmem(const Context& context, const Words& words) {
   if (words.has('s')) return kmem_caches(context, words.words.empty() ? "" : words.words.front());
   if (words.words.empty()) return Error(ErrorCode::kUsage, "which address?");
@@ -308,6 +321,7 @@ Result<std::string> kmem(const Context& context, const Words& words) {
   TRY(kernel::SlabObject o, context.kernel->slab().object_at(VirtualAddress(address)));
   std::string out = "CACHE             OBJSIZE  NAME\n";
   out += fmt::format("{:x}  {:>7}  {}\n", o.cache.address.value, o.cache.object_size, o.cache.name);
+  if (o.cache.merged) out += merged_text(context, o.cache);
   out += "  SLAB              MEMORY\n";
   out += fmt::format("  {:x}  {:x}\n", o.slab.value, o.slab_start.value);
   out += "  FREE / [ALLOCATED]\n";

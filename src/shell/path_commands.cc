@@ -65,7 +65,7 @@ struct Climb {
       auto source = context.program().source_at(at);
       line(depth, fmt::format("<- handed over by {}{}", name_of(*s), source.empty() || !source.front().line ? "" : fmt::format(" ({}:{})", source.front().file, source.front().line)));
     }
-    if (!shown) line(depth, "<- nobody calls it, and no table or code holds its address");
+    if (!shown) line(depth, "<- nobody calls it, and no table or code holds its address (code that ran at load time is gone and was not looked at)");
   }
 
   void up(VirtualAddress entry, const std::string& name, int depth) {
@@ -101,10 +101,11 @@ struct Climb {
 
 Result<std::string> paths(const Context& context, const Words& words) {
   if (words.words.empty()) return Error(ErrorCode::kUsage, "which function?");
-  TRY(uint64_t address, parse_address(context, words.words.front()));
+  TRY(Place place, parse_place(context, words.words.front()));
+  uint64_t address = place.address;
   auto symbol = context.program().symbol_at(VirtualAddress(address));
   if (!symbol || !context.program().is_text(symbol->symbol.address)) return Error(ErrorCode::kNotFound, words.words.front() + ": no function there");
-  Climb climb{context, {}, 0, {}};
+  Climb climb{context, place.note, 0, {}};
   climb.met.insert(symbol->symbol.address.value);
   climb.line(0, climb.name_of(*symbol));
   climb.up(symbol->symbol.address, symbol->symbol.name, 1);

@@ -43,7 +43,7 @@ Result<std::string> references(const Context& context, const Words& words) {
       continue;
     }
     if (++shown > kMaxShown && !words.has('a')) continue;
-    std::string plus = r.value == range.first ? "" : fmt::format("+{:#x}", r.value - range.first);
+    std::string plus = r.value == range.first ? "" : fmt::format(" (its +{:#x})", r.value - range.first);
     std::string where = r.at ? fmt::format("{:x}", r.at) : std::string(16, ' ');
     out += fmt::format("{}  {:<8} -> {:x}{}  {}", where, scene::name_of(r.kind), r.value, plus, r.text);
     if (!r.member.empty() && r.kind == scene::ReferenceView::Kind::kSlab) out += fmt::format("; {} of {}", r.member, r.object);

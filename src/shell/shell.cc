@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "object/clones.h"
+
 namespace inquest::shell {
 
 namespace {
@@ -71,7 +73,24 @@ std::optional<uint64_t> parse_hex(std::string_view word) {
   return v;
 }
 
+// A function of the source whose symbol has a suffix of the compiler's: the only one of that name is taken.
+static Result<Place> place_of_clone(const Context& context, const std::string& name, uint64_t offset) {
+  auto clones = object::clones_of(context.program(), name);
+  if (clones.size() == 1)
+    return Place{clones[0].address.value + offset, fmt::format("{}: the compiler made {} of it\n", name, clones[0].name)};
+  if (clones.empty()) return Error(ErrorCode::kNotFound, name + ": neither an address nor a symbol of this kernel");
+  std::string all;
+  for (size_t i = 0; i < clones.size() && i < 16; i++)
+    all += fmt::format("{}{:x} {}{}", i ? ", " : "", clones[i].address.value, clones[i].name, clones[i].file->name.empty() ? "" : " [" + clones[i].file->name + "]");
+  return Error(ErrorCode::kUsage, fmt::format("{}: the compiler made several of it: {}{}", name, all, clones.size() > 16 ? " …" : ""));
+}
+
 Result<uint64_t> parse_address(const Context& context, const std::string& word) {
+  TRY(Place place, parse_place(context, word));
+  return place.address;
+}
+
+Result<Place> parse_place(const Context& context, const std::string& word) {
   std::string name = word;
   uint64_t offset = 0;
   if (size_t plus = word.find('+'); plus != std::string::npos) {
@@ -82,10 +101,10 @@ Result<uint64_t> parse_address(const Context& context, const std::string& word) 
     offset = *o;
   }
   // A name that is hexadecimal too ("dead") is a symbol if the kernel has it and it is short.
-  if (auto symbol = name.starts_with("0x") || name.size() >= 12 ? std::nullopt : context.program().symbol(name)) return symbol->address.value + offset;
-  if (auto v = parse_hex(name)) return *v + offset;
-  if (auto symbol = context.program().symbol(name)) return symbol->address.value + offset;
-  return Error(ErrorCode::kNotFound, word + ": neither an address nor a symbol of this kernel");
+  if (auto symbol = name.starts_with("0x") || name.size() >= 12 ? std::nullopt : context.program().symbol(name)) return Place{symbol->address.value + offset, ""};
+  if (auto v = parse_hex(name)) return Place{*v + offset, ""};
+  if (auto symbol = context.program().symbol(name)) return Place{symbol->address.value + offset, ""};
+  return place_of_clone(context, name, offset);
 }
 
 std::string help_text(const std::string& about) {

@@ -42,7 +42,14 @@ std::string help_text(const std::string& about);
 // Shared by the families.
 Words split_words(const std::string& rest);
 Result<uint64_t> parse_address(const Context& context, const std::string& word);  // hex, symbol, symbol+offset, per-CPU not
+struct Place {
+  uint64_t address = 0;
+  std::string note;  // a line, or "": the function is here under a name that the compiler made of it (f.isra.0)
+};
+Result<Place> parse_place(const Context& context, const std::string& word);       // the same, and says so
 std::optional<uint64_t> parse_hex(std::string_view word);
+// Answers of who does something in code end with it: the kernel frees the memory of __init functions once they ran.
+inline constexpr const char* kLoadTimeNote = "code that ran at load time (__init) is gone and was not looked at\n";
 std::string journey_text(const scene::JourneyView& journey);
 
 namespace commands_of {

@@ -36,16 +36,27 @@ std::string source_lines(const scene::FrameView& f, bool lines) {
   return out;
 }
 
+std::string variable_line(const scene::FrameView::Local& v) {
+  std::string value = v.value.empty() ? "<" + v.why_not + ">" : v.value + (v.recovered ? "  (recovered: " + v.how + ")" : "");
+  return fmt::format("       {}{} {} = {}\n", v.parameter ? "parameter " : "", v.type, v.name, value);
+}
+
 std::string frame_text(const Context& context, const unwind::Stack& stack, size_t i, const Words& words) {
   const auto& raw = stack.frames[i];
   scene::FrameView f = scene::frame_view(context.program(), stack, i, words.has('v'));
   std::string out;
   auto sp = raw.registers.get(context.program().arch().sp);
   std::string where = sp ? fmt::format("[{:x}]", *sp) : "[?]";
-  // Inlined functions stand above the one they were compiled into, without an address of their own.
+  // Inlined functions stand above the one they were compiled into, without an address of their own, each with its own variables.
+  std::vector<bool> told(f.locals.size());
   for (size_t k = 0; k + 1 < f.source.size(); k++) {
     out += fmt::format("     {} (inlined) {}\n", std::string(where.size(), ' '), f.source[k].function);
     if (words.has('l') && f.source[k].line) out += fmt::format("    {}: {}\n", f.source[k].file, f.source[k].line);
+    for (size_t v = 0; v < f.locals.size(); v++) {
+      if (told[v] || f.locals[v].function != f.source[k].function) continue;
+      told[v] = true;
+      out += variable_line(f.locals[v]);
+    }
   }
   std::string name = f.symbol.empty() ? fmt::format("{:x}", f.address) : f.symbol;
   std::string notes;
@@ -56,8 +67,8 @@ std::string frame_text(const Context& context, const unwind::Stack& stack, size_
   if (raw.trust == unwind::Trust::kScan) notes += "  (a guess)";
   out += fmt::format("{:>3} {} {} at {:x}{}{}\n", fmt::format("#{}", i), where, name, f.address, f.module.empty() ? "" : " [" + f.module + "]", notes);
   out += source_lines(f, words.has('l'));
-  for (const auto& v : f.locals)
-    out += fmt::format("       {}{} {} = {}\n", v.parameter ? "parameter " : "", v.type, v.name, v.value.empty() ? "<" + v.why_not + ">" : v.value + (v.recovered ? "  (recovered: " + v.how + ")" : ""));
+  for (size_t v = 0; v < f.locals.size(); v++)
+    if (!told[v]) out += variable_line(f.locals[v]);
   return out;
 }
 
