@@ -5,6 +5,7 @@
 #include <map>
 
 #include "elf/testing/elf_builder.h"
+#include "object/clones.h"
 #include "object/value.h"
 
 namespace inquest::object {
@@ -58,7 +59,13 @@ class ObjectTest : public ::testing::Test {
     kernel.load_symbols = [] { return std::vector<MemorySymbol>{{"head", VirtualAddress(kData + 0x100), 0x40, 'd'}}; };
     module.name = "mod";
     module.text_start = VirtualAddress(kData + 0x200), module.text_size = 0x100;
-    module.load_symbols = [] { return std::vector<MemorySymbol>{{"init", VirtualAddress(kData + 0x200), 0x80, 't'}}; };
+    module.load_symbols = [] {
+      return std::vector<MemorySymbol>{{"init", VirtualAddress(kData + 0x200), 0x80, 't'},        {"open.isra.0", VirtualAddress(kData + 0x280), 0x8, 't'},
+                                       {"open.isra.0.cold", VirtualAddress(kData + 0x288), 0x8, 't'}, {"shut.part.0", VirtualAddress(kData + 0x2a0), 0x8, 't'},
+                                       {"shut.constprop.0", VirtualAddress(kData + 0x2a8), 0x8, 't'}, {"rare.cold", VirtualAddress(kData + 0x2b0), 0x8, 't'},
+                                       {"__key.12", VirtualAddress(kData + 0x2c0), 0, 'b'},           {"limit", VirtualAddress(kData + 0x2c0), 4, 'b'},
+                                       {"__key.13", VirtualAddress(kData + 0x2c0), 0, 'b'}};
+    };
     program_->add_file(std::move(kernel));
     program_->add_file(std::move(module));
 
@@ -130,6 +137,31 @@ TEST_F(ObjectTest, SymbolText) {
   EXPECT_FALSE(program_->kernel_symbol("init").has_value());
   EXPECT_TRUE(program_->is_text(VirtualAddress(kData + 0x2ff)));
   EXPECT_FALSE(program_->is_text(VirtualAddress(kData + 0x300)));
+}
+
+TEST_F(ObjectTest, AnEmptyObjectHidesNoVariable) {
+  EXPECT_EQ(program_->symbol_at(VirtualAddress(kData + 0x2c0))->symbol.name, "limit");
+  EXPECT_EQ(program_->symbol_at(VirtualAddress(kData + 0x2c3))->symbol.name, "limit");
+}
+
+TEST_F(ObjectTest, FunctionsThatTheCompilerRenamed) {
+  auto names = [&](std::string_view function) {
+    std::vector<std::string> all;
+    for (const Symbol& s : clones_of(*program_, function)) all.push_back(s.name);
+    return all;
+  };
+  EXPECT_THAT(names("open"), ::testing::ElementsAre("open.isra.0")) << "its cold part is no other";
+  EXPECT_THAT(names("shut"), ::testing::ElementsAre("shut.part.0", "shut.constprop.0"));
+  EXPECT_THAT(names("rare"), ::testing::ElementsAre("rare.cold")) << "nothing else of it is there";
+  EXPECT_THAT(names("mod:rare"), ::testing::SizeIs(1));
+  EXPECT_THAT(names("other:rare"), ::testing::IsEmpty());
+  EXPECT_THAT(names("__key"), ::testing::IsEmpty()) << "a number alone tells variables apart";
+  EXPECT_THAT(names("ope"), ::testing::IsEmpty());
+  EXPECT_THAT(names(""), ::testing::IsEmpty());
+  EXPECT_TRUE(is_clone_of("f.constprop.0.isra.3", "f"));
+  EXPECT_FALSE(is_clone_of("f", "f"));
+  EXPECT_FALSE(is_clone_of("f.text", "f"));
+  EXPECT_FALSE(is_clone_of("f.isra.0x", "f"));
 }
 
 TEST(Sizes, AgreeUpToPadding) {
