@@ -71,6 +71,7 @@ class JourneyWalk {
     value_ = values_.before(here_.frame, here_.instruction, here_.reg);
     Definitions found = definitions_of(flow_->code(), here_.instruction, here_.reg);
     drop_contradicted(found);
+    keep_what_memory_confirms(found);
     if (found.only_entry()) return enter();
     if (auto d = found.single()) return defined_at(*d);
     JourneyStep s = blank(Kind::kSeveral, here_.instruction);
@@ -123,6 +124,25 @@ class JourneyWalk {
       bool constant = sets && insn.operation == Operation::kMove && insn.left.is_immediate();
       return constant && uint32_t(insn.left.immediate) != uint32_t(value_->value);
     });
+  }
+
+  // Of several loads the one whose memory holds just this value. Only for values that are not found everywhere: no small numbers, no fill bytes.
+  void keep_what_memory_confirms(Definitions& found) {
+    constexpr uint64_t kTelling = 0x10000;
+    if (!value_ || found.single() || found.only_entry() || value_->value < kTelling || ~value_->value < kTelling) return;
+    std::optional<size_t> match;
+    for (size_t i : found.instructions) {
+      const auto& insn = flow_->code().instructions()[i];
+      bool loads = insn.operation == Operation::kLoad && insn.destination.is_register() && insn.destination.reg == here_.reg && insn.left.memory.size == 8;
+      auto at = loads ? values_.address(here_.frame, i, insn.left.memory) : std::nullopt;
+      auto now = at ? values_.program().memory().read_u64(VirtualAddress(at->value)).maybe() : std::nullopt;
+      if (!now || *now != value_->value) continue;
+      if (match) return;
+      match = i;
+    }
+    if (!match) return;
+    found = Definitions{};
+    found.instructions.push_back(*match);
   }
 
   void enter() {

@@ -81,14 +81,24 @@ std::vector<scene::FrameView> frames_behind(const scene::CrashScene& scene, cons
   return frames;
 }
 
+// Without the compiler's ".isra.0", ".cold" and the like, which logs print and sources do not know.
+static std::string_view base_name(std::string_view function) { return function.substr(0, function.find('.', 1)); }
+
 Guilty guilty_at(const scene::CrashScene& scene, const scene::EventView& event) {
   Guilty g = guilty_of(frames_behind(scene, event));
   // Without files only names tell machinery from the rest, and the reader of logs knows more of them.
   bool named_only = g.file.empty() && !event.event.guilty_function.empty();
-  if (named_only && event.event.guilty_function != g.function) g = {event.event.guilty_function, event.event.guilty_file, "", 0, ""};
+  if (named_only && event.event.guilty_function != g.function) g = {event.event.guilty_function, "", "", 0, ""};
+  // A place is known where the event printed one of this very function (a BUG or WARNING in lib/list_debug.c tells nothing of who called it).
+  bool own = !g.function.empty() && base_name(g.function) == base_name(event.event.function);
+  if (own && g.module.empty()) g.module = event.event.function_module;
+  if (own && g.file.empty() && event.event.source_line > 0) {
+    g.file = event.event.file;
+    g.line = event.event.source_line;
+  }
   if (g.module.empty() && g.file.empty())
     for (const auto& f : event.frames)
-      if (f.symbol == g.function) g.module = f.module;
+      if (base_name(f.symbol) == base_name(g.function)) g.module = f.module;
   return g;
 }
 

@@ -146,6 +146,34 @@ static void observe_jump(const scene::CrashScene& scene, Observations& seen) {
   }
 }
 
+// What the kernel said of an object before (its counter, its red zone, its list) explains what is read from that object later, however the fault
+// address looks: of a NULL it is the offset of a member.
+static void link_by_object(const scene::CrashScene& scene, Observations& seen) {
+  using Kind = scene::Identity::Kind;
+  std::vector<uint64_t> objects;
+  auto keep = [&](const scene::Identity& id) {
+    if (id.kind == Kind::kSlab) objects.push_back(id.object_start);
+  };
+  if (!seen.suspect) return;
+  keep(seen.suspect->holder);
+  if (!seen.suspect->executed) keep(seen.suspect->identity);
+  if (objects.empty()) return;
+  for (const auto& e : scene.events()) {
+    if (&e == seen.fatal) break;
+    bool tells = e.event.kind == EventKind::kRefcount || e.event.kind == EventKind::kKasan || e.event.kind == EventKind::kKfence || e.event.kind == EventKind::kSlub ||
+                 e.event.kind == EventKind::kListCorruption;
+    if (!tells || (seen.warning && seen.warning != &e)) continue;
+    for (const auto& r : e.event.registers) {
+      auto id = is_object_like(scene, r.value) ? scene.identify(r.value) : scene::Identity{};
+      if (id.kind != Kind::kSlab || std::find(objects.begin(), objects.end(), id.object_start) == objects.end()) continue;
+      const auto* m = meaning_of(e, r.name);
+      seen.links.push_back({e.id, seen.fatal->id, r.name, "object", r.value, m ? m->text : "", 0});
+      seen.warning = &e;
+      break;
+    }
+  }
+}
+
 static void observe_suspect(const scene::CrashScene& scene, Observations& seen) {
   auto back = seen.caller ? std::optional(seen.caller->address) : std::nullopt;
   seen.suspect = find_suspect(scene, *seen.fatal, seen.jumped_to, back);
@@ -180,10 +208,11 @@ Observations observe(const scene::CrashScene& scene, Dossier& dossier) {
     if (!seen.warning) seen.warning = &e;
     seen.links.insert(seen.links.end(), links.begin(), links.end());
   }
-  if (seen.warning && seen.warning->event.time && seen.fatal->event.time)
-    seen.gap_milliseconds = std::round((*seen.fatal->event.time - *seen.warning->event.time) * 1e6) / 1e3;
   observe_jump(scene, seen);
   observe_suspect(scene, seen);
+  link_by_object(scene, seen);
+  if (seen.warning && seen.warning->event.time && seen.fatal->event.time)
+    seen.gap_milliseconds = std::round((*seen.fatal->event.time - *seen.warning->event.time) * 1e6) / 1e3;
   (void)dossier;
   return seen;
 }

@@ -122,6 +122,14 @@ const scene::OriginView* Suspect::source() const {
   return nullptr;
 }
 
+const scene::OriginView* empty_list(const Suspect& s) {
+  for (size_t i = 1; i < s.origin.size(); i++) {
+    const auto& step = s.origin[i];
+    if (step.birth == "loaded" && !step.on_stack && step.address && step.value && *step.value == *step.address && !step.changed()) return &step;
+  }
+  return nullptr;
+}
+
 namespace {
 
 void add_touch(const scene::CrashScene& scene, Suspect& s) {
@@ -146,6 +154,35 @@ void add_touch(const scene::CrashScene& scene, Suspect& s) {
   auto fault = s.event->event.fault_address;
   if (fault && (!s.reached || (*fault < *s.reached || *fault - *s.reached > 4096))) s.reached = fault;
   if (!t.base_value && fault) s.value = *fault - uint64_t(t.displacement);
+}
+
+// Where following values forward through the code gave no load (an indexed operand, paths that meet), the way back from the register may: it uses the
+// values that registers had.
+void add_journey(const scene::CrashScene& scene, Suspect& s) {
+  if (s.reg.empty() || s.source()) return;
+  auto journey = scene.journey_of(*s.event, s.reg);
+  if (!journey) return;
+  for (const auto& j : journey->steps) {
+    if (j.kind != "load" || !j.address) continue;
+    scene::OriginView step;
+    step.birth = "loaded";
+    step.text = j.text;
+    step.type = j.type;
+    step.variable = j.variable;
+    step.function = j.function;
+    step.value = j.value;
+    step.value_then = j.value.has_value() && !j.address_leans_on_memory;
+    step.address = j.address;
+    step.now = j.memory_now;
+    step.why_not_now = j.memory_why_not;
+    step.object = j.object;
+    step.offset = j.offset;
+    step.members = j.members;
+    step.on_stack = scene.identify(*j.address).kind == scene::Identity::Kind::kStack;
+    step.at = j.pc;
+    step.source = j.source;
+    s.origin.push_back(std::move(step));
+  }
 }
 
 }  // namespace
@@ -186,6 +223,7 @@ std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene:
     return std::nullopt;
   }
   s.shape = shape_of(s.value, sign_bit_of(scene));
+  if (!s.executed) add_journey(scene, s);
   if (s.reached) s.identity = scene.identify(*s.reached);
   if (const auto* from = s.source(); from && from->address) s.holder = scene.identify(*from->address);
   return s;

@@ -57,6 +57,10 @@ struct Suspect {
   scene::Identity holder;                    // of source()->address; kUnknown if there is none
 };
 
+// A list_head's own address read from it on the way to the suspect: list_first_entry() of an empty list, so that what was read is no entry but what
+// lies around the head. Null: none.
+const scene::OriginView* empty_list(const Suspect& suspect);
+
 // Of the fatal event; nothing where no pointer was at fault (a BUG, a lockup, a panic).
 std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene::EventView& event, std::optional<uint64_t> jumped_to,
                                     std::optional<uint64_t> return_address);

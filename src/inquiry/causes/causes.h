@@ -47,6 +47,10 @@ Verdicts unknown(const scene::CrashScene& scene, const Observations& seen, Dossi
 std::string add_event(Dossier& dossier, const scene::EventView& event);
 // What the kernel itself said of it, or the field's title if that says more.
 std::string headline(const scene::EventView& event);
+// With one full stop at its end.
+std::string sentence(std::string text);
+// Of a sentence that begins with a word; names of C ("ring->head") stay as they are.
+std::string capital(std::string text);
 std::string add_gap(Dossier& dossier, const Observations& seen);
 std::string add_link(Dossier& dossier, const Link& link, const scene::EventView& to);
 std::string add_caller(Dossier& dossier, const Observations& seen);

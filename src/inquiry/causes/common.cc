@@ -19,6 +19,21 @@ std::string headline(const scene::EventView& event) {
   return e.header.empty() ? e.title : e.header;
 }
 
+std::string sentence(std::string text) {
+  while (!text.empty() && (text.back() == '.' || text.back() == ' ')) text.pop_back();
+  return text + ".";
+}
+
+std::string capital(std::string text) {
+  static const char* const kWords[] = {"a ", "an ", "the ", "what ", "it ", "its "};
+  for (const char* word : kWords)
+    if (text.starts_with(word)) {
+      text[0] = char(text[0] - 'a' + 'A');
+      break;
+    }
+  return text;
+}
+
 std::string add_event(Dossier& dossier, const scene::EventView& event) {
   const auto& e = event.event;
   std::string where = !event.source.empty() ? source_text(event.source) : e.function.empty() ? "" : e.function;

@@ -25,7 +25,7 @@ Verdicts divide_error(const scene::CrashScene& scene, const Observations& seen, 
     if (!d.members.empty()) v.object.member = d.members.front();
     what = d.value == uint64_t{0} ? name + " was 0, and" : name + ": the quotient did not fit, or it was 0, and";
     v.summary = fmt::format("{} {} divided by it.", what, v.guilty.function.empty() ? "the kernel" : v.guilty.function);
-    v.summary[0] = char(std::toupper(v.summary[0]));
+    v.summary = capital(v.summary);
     // A divisor in a register: the walk back says where it came from.
     if (!d.reg.empty())
       for (const auto& step : scene.origin_of(seen.fatal->id, d.reg)) {

@@ -179,7 +179,7 @@ void conclude(Case& c) {
   std::string object = c.type.empty() ? "one object" : "one " + c.type;
   if (!v.object.cache.empty()) object += fmt::format(" (slab {})", v.object.cache);
   v.summary = fmt::format("{} at {} was handed to RCU twice.", object, v.object.address);
-  v.summary[0] = char(std::toupper(v.summary[0]));
+  v.summary = capital(v.summary);
   if (c.own_init) v.summary += fmt::format(" Its callback {} had already run and emptied {}; when RCU called it again it found the list's words where the callback was, and jumped to {}.",
                                            c.callback, c.list_member.empty() ? "the list that shares its bytes" : c.list_member, hex(*c.seen.jumped_to));
   else v.summary += fmt::format(" RCU's loop called what the object's rcu_head held, its own address {}.", hex(*c.seen.jumped_to));

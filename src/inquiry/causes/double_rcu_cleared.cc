@@ -64,7 +64,7 @@ Verdicts double_rcu_cleared(const scene::CrashScene& scene, const Observations& 
   std::string what = v.object.type.empty() ? "An object" : v.object.type;
   v.summary = fmt::format("{}{} at {} was handed to RCU twice: when its turn came the second time, the callback in its rcu_head had been cleared by the first.", what,
                           v.object.cache.empty() ? "" : fmt::format(" (slab {})", v.object.cache), object.kind == scene::Identity::Kind::kSlab ? hex(object.object_start) : hex(*head));
-  v.summary[0] = char(std::toupper(v.summary[0]));
+  v.summary = capital(v.summary);
   if (object.free && *object.free) v.summary += " It is free now, as its callback left it.";
   if (!v.guilty.function.empty()) v.summary += fmt::format(" It is handed over by {}.", v.guilty.function);
   v.alternatives.push_back({"null-call", "true of the last step; that the pointer is NULL is the loop's own doing"});

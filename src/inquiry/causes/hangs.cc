@@ -211,7 +211,7 @@ std::string add_wait(Dossier& dossier, const scene::LockGraphView& graph, const 
 
 std::string add_holder(Dossier& dossier, const scene::LockView& lock, const scene::LockHolder& holder) {
   std::string claim = fmt::format("{} {} {}{} ({})", words(lock), lock.has_owner() ? "is held by" : "is for", words(holder.task), holder.reader ? ", to read" : lock.has_owner() ? "" : " to complete", holder.how);
-  claim[0] = char(std::toupper(claim[0]));
+  claim = capital(claim);
   if (!holder.taken_at.empty()) claim += fmt::format("; it took it in {}", source_text(holder.taken_at));
   return dossier.add(Origin::kGraph, claim, lock_command(lock), {{"lock", hex(lock.address)}, {"owner", hex(holder.task.address)}, {"pid", fmt::format("{}", holder.task.pid)}});
 }

@@ -21,7 +21,7 @@ Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dos
   }
   std::string through = seen.call && !seen.call->target_text.empty() ? seen.call->target_text : "a function pointer";
   v.summary = fmt::format("{} was NULL, and was called.", through);
-  v.summary[0] = char(std::toupper(v.summary[0]));
+  v.summary = capital(v.summary);
   if (seen.call && seen.call->indirect && !seen.call->object.empty()) {
     v.confidence = 0.9;
     v.object.type = seen.call->object;

@@ -17,6 +17,23 @@ std::string member_words(const scene::TouchView& t, const std::vector<scene::Mem
   return fmt::format("{} of {} (offset {:#x})", names.empty() ? "no member known" : names, t.object, t.displacement);
 }
 
+// What stands against it: the kernel had said before that the object read from is broken, or there was no such object.
+void doubt(Verdict& v, const Observations& seen, Dossier& dossier) {
+  std::string freed = "the pointer itself is 0; freed memory seldom holds zeroes where a pointer was";
+  if (seen.warning && seen.suspect) {
+    for (const auto& link : seen.links) cite(v, add_link(dossier, link, *seen.fatal));
+    cite(v, add_gap(dossier, seen));
+    v.confidence = std::min(v.confidence, 0.5);
+    v.summary += fmt::format(" {} had told of the same object before: {}", seen.warning->id, sentence(headline(*seen.warning)));
+    freed = fmt::format("likely where the zero comes from: see {}; memory that was given back and handed out again is cleared", seen.warning->id);
+  } else if (!seen.freed) {
+    freed += seen.suspect && seen.suspect->source() ? ", and where it was read from is not known to be free" : "";
+  }
+  if (seen.suspect && empty_list(*seen.suspect)) v.confidence = std::min(v.confidence, 0.4);
+  v.alternatives.push_back({"use-after-free", freed});
+  v.alternatives.push_back({"wild-pointer", "the address is a small offset from 0, not a stray value"});
+}
+
 }  // namespace
 
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
@@ -32,7 +49,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
   v.cause = "null-dereference";
   v.confidence = 0.6;
   v.evidence.push_back(add_event(dossier, event));
-  v.guilty = guilty_of(event.frames);
+  v.guilty = guilty_at(scene, event);
   if (!event.source.empty()) {
     for (const auto& s : event.source)
       if (!is_machinery(s.function, s.file)) {
@@ -68,7 +85,8 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
       if (!t.base_variable.empty() || !t.origin_text.empty()) v.confidence = 0.95;
     }
     std::string pointer = !t.base_text.empty() ? t.base_text : "a pointer";
-    v.summary = fmt::format("{} is NULL, and {} {} it{}.", pointer, v.guilty.function.empty() ? event.event.function : v.guilty.function,
+    bool exactly = !t.base_value || *t.base_value == 0;
+    v.summary = fmt::format("{} is {}, and {} {} it{}.", pointer, exactly ? "NULL" : fmt::format("{:#x}, which is NULL and an offset,", *t.base_value), v.guilty.function.empty() ? event.event.function : v.guilty.function,
                             t.writes ? "writes through" : "reads through", what.empty() ? "" : ": " + what);
     if (!t.origin_text.empty() && t.origin_text != t.base_text) v.summary += fmt::format(" It was loaded from {}.", t.origin_text);
   } else {
@@ -82,8 +100,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     if (v.object.type.empty()) v.object = object_holding(*seen.suspect);
     cite(v, add_origin(dossier, *seen.suspect));
   }
-  v.alternatives.push_back({"use-after-free", "the pointer itself is 0; freed memory seldom holds zeroes where a pointer was, and nothing here says that its holder was freed"});
-  v.alternatives.push_back({"wild-pointer", "the address is a small offset from 0, not a stray value"});
+  doubt(v, seen, dossier);
   return {v};
 }
 

@@ -23,7 +23,7 @@ void name_counter(const scene::CrashScene& scene, const scene::EventView& event,
       v.object.members = a.members;
       auto origin = scene.origin_of_argument(f.address, a.reg);
       if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value - uint64_t(a.offset));
-      cite(v, dossier.add(Origin::kCode, fmt::format("the counter is {} ({} of {}), dropped by {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
+      cite(v, dossier.add(Origin::kCode, fmt::format("the counter is {} ({} of {}), at {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
                           {{"type", a.object}, {"member", v.object.member}}));
       return;
     }
@@ -47,9 +47,16 @@ Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& 
   name_counter(scene, *event, v, dossier);
   if (!same) cite(v, add_event(dossier, *seen.fatal));
   if (!same) cite(v, add_gap(dossier, seen));
+  if (event == seen.warning)
+    for (const auto& link : seen.links) cite(v, add_link(dossier, link, *seen.fatal));
   v.guilty = guilty_at(scene, *event);
-  v.summary = fmt::format("{} dropped a reference too often{}: {}.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
-                          v.object.type.empty() ? "" : fmt::format(" ({} of {})", v.object.member, v.object.type), headline(*event));
+  // "addition on 0" is met by who takes a reference: the one too many was dropped by somebody else, before.
+  bool victim = words.find("addition on 0") != std::string::npos || words.find("increment on 0") != std::string::npos;
+  std::string who = v.guilty.function.empty() ? "The kernel" : v.guilty.function;
+  std::string counter = v.object.type.empty() ? "" : fmt::format(" ({} of {})", v.object.member, v.object.type);
+  v.summary = victim ? fmt::format("A reference{} was dropped too often: {} took one of a counter that was 0 already: {}", counter, who, sentence(headline(*event)))
+                     : fmt::format("{} dropped a reference too often{}: {}", who, counter, sentence(headline(*event)));
+  if (victim) v.would_settle.push_back("who dropped the last reference before: it is not the function named here");
   if (!same) v.summary += fmt::format(" {} came after it.", seen.fatal->id);
   v.alternatives.push_back({"use-after-free", same ? "the counter is what was caught; a use of the freed object would come after it" : "it follows from the counter: the object was freed while others still held it"});
   if (!same && event != seen.warning) v.would_settle.push_back("whether the object of the counter and that of the crash are one");

@@ -16,9 +16,26 @@ const scene::OriginView* born_by_call(const Suspect& s) {
   return nullptr;
 }
 
+// The run of equal words that the value lies in, in memory: what fills memory is no pointer and no error code. Bytes; 0: alone.
+uint64_t run_around(const scene::CrashScene& scene, const Suspect& s) {
+  constexpr uint64_t kReach = 256, kPage = 4096;
+  const auto* from = s.source();
+  if (!from || !from->address || from->changed()) return 0;
+  auto same = [&](uint64_t at) {
+    auto r = scene.read(at, 8);
+    return r.ok() && load_unchecked<uint64_t>(r.bytes.data()) == s.value;
+  };
+  if (!same(*from->address)) return 0;
+  uint64_t low = *from->address, high = *from->address + 8;
+  while (low % kPage && *from->address - low < kReach && same(low - 8)) low -= 8;
+  while (high % kPage && high - *from->address < kReach && same(high)) high += 8;
+  return high - low > 8 ? high - low : 0;
+}
+
 double confidence_of(const Suspect& s) {
   switch (s.shape) {
-    case Shape::kErrno: return 0.9;
+    // All ones are -EPERM, and much else; other numbers of an error are nothing else.
+    case Shape::kErrno: return born_by_call(s) || (~s.value != 0 && !errno_name(unsigned(~s.value + 1)).empty()) ? 0.9 : 0.6;
     case Shape::kUnsetPoison: return 0.85;
     case Shape::kAscii: return s.origin.empty() ? 0.6 : 0.7;
     case Shape::kNonCanonical: return 0.6;
@@ -27,10 +44,14 @@ double confidence_of(const Suspect& s) {
   }
 }
 
-std::string explain(const Suspect& s) {
+std::string explain(const Suspect& s, uint64_t run) {
   std::string who = pointer_words(s);
+  if (run && (s.shape == Shape::kErrno || s.shape == Shape::kKernel || s.shape == Shape::kNonCanonical))
+    return fmt::format("{} holds {}, one word of a run of {} bytes that all are the same: something filled that memory (a memset() that went too far, a device that is gone); no pointer was stored there.",
+                       who, hex(s.value), run);
   if (s.shape == Shape::kErrno) {
-    std::string text = fmt::format("{} holds {}: an error that was not checked for, used as a pointer.", who, shape_words(s.value, s.shape));
+    bool sure = confidence_of(s) > 0.6;
+    std::string text = fmt::format("{} holds {}{}, used as a pointer.", who, shape_words(s.value, s.shape), sure ? ": an error that was not checked for" : ", or what looks like it");
     if (const auto* call = born_by_call(s)) text += fmt::format(" {}() returned it.", call->callee);
     return text;
   }
@@ -41,9 +62,41 @@ std::string explain(const Suspect& s) {
 
 }  // namespace
 
+// What was taken for an entry is the head of an empty list, with whatever lies around it.
+Verdicts first_of_empty_list(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier, const scene::OriginView& head) {
+  const Suspect& s = *seen.suspect;
+  Verdict v;
+  v.cause = "wild-pointer";
+  v.confidence = 0.85;
+  cite(v, add_event(dossier, *seen.fatal));
+  cite(v, add_touch(dossier, *seen.fatal));
+  cite(v, add_suspect(dossier, s));
+  cite(v, add_origin(dossier, s));
+  std::string list = head.text.empty() ? hex(*head.address) : head.text;
+  if (!head.object.empty() && !head.members.empty()) list = fmt::format("{} of {}", head.members.front(), head.object);
+  cite(v, dossier.add(Origin::kMemory, fmt::format("the list head at {} ({}) holds its own address: the list is empty", hex(*head.address), list), fmt::format("rd {} 2", bare_hex(*head.address)),
+                      {{"list", hex(*head.address)}, {"member", head.members.empty() ? "" : head.members.front()}}));
+  v.object.type = head.object;
+  v.object.address = head.object.empty() ? "" : hex(*head.address - uint64_t(head.offset));
+  v.object.members = head.members;
+  if (!head.members.empty()) v.object.member = head.members.front();
+  v.guilty = guilty_at(scene, *seen.fatal);
+  for (const auto& source : head.source)
+    if (!is_machinery(source.function, source.file)) {
+      v.guilty = {source.function, source.file, v.guilty.module, source.line};
+      break;
+    }
+  v.summary = fmt::format("{} took the first entry of a list that is empty ({}): what lies around its head was used as an entry, and {} there is {}, no pointer.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
+                          list, pointer_words(s), hex(s.value));
+  v.alternatives.push_back({"null-dereference", "the value is near 0 by chance: it is no member of an entry at all"});
+  if (list_shape(scene, *head.address).self_prev) v.alternatives.push_back({"list-corruption", "the head is in order: both its pointers lead back to it"});
+  return {v};
+}
+
 Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
   if (!seen.fatal || !seen.suspect || seen.suspect->executed) return {};
   const Suspect& s = *seen.suspect;
+  if (const auto* head = empty_list(s); head && s.shape != Shape::kFreePoison && s.shape != Shape::kListPoison) return first_of_empty_list(scene, seen, dossier, *head);
   if (s.shape == Shape::kNull || s.shape == Shape::kFreePoison || s.shape == Shape::kListPoison) return {};
   using Kind = scene::Identity::Kind;
   // Memory that is there and belongs to somebody was not reached by a stray value; another examiner may know.
@@ -51,7 +104,8 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   if (reachable && s.shape == Shape::kKernel) return {};
   Verdict v;
   v.cause = "wild-pointer";
-  v.confidence = confidence_of(s);
+  const uint64_t run = s.shape == Shape::kAscii ? 0 : run_around(scene, s);
+  v.confidence = run ? std::min(0.6, confidence_of(s)) : confidence_of(s);
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -59,8 +113,8 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   if (s.reached) cite(v, add_identity(scene, dossier, *s.reached, "the address reached for"));
   v.guilty = guilty_at(scene, *seen.fatal);
   v.object = s.shape == Shape::kErrno || !s.source() ? object_reached(s) : object_holding(s);
-  v.summary = explain(s);
-  v.summary[0] = char(std::toupper(v.summary[0]));
+  v.summary = explain(s, run);
+  v.summary = capital(v.summary);
   if (s.shape == Shape::kErrno) v.alternatives.push_back({"null-dereference", "the pointer is an error code, not 0"});
   v.alternatives.push_back({"use-after-free", seen.freed ? "weaker than what the free list shows" : "nothing on the pointer's way is known to be free"});
   if (s.shape != Shape::kErrno) v.would_settle.push_back("who wrote the value: the last writers of the memory it was loaded from");
