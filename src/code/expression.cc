@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace inquest::code {
 
 namespace {
@@ -39,25 +41,51 @@ std::string text_at(const ExpressionRef& e, int depth);
 std::string place_text(const Place& place, bool address, unsigned size, int depth) {
   const auto& base = place.base;
   bool global = base->kind == Kind::kSymbol || base->kind == Kind::kPerCpu;
-  std::string object = global ? base->name : text_at(base, depth + 1);
-  bool plain = object.find_first_of(" *&+") == std::string::npos;
+  std::string object = global || base->kind == Kind::kEntry ? base->name : text_at(base, depth + 1);
+  bool plain = object.find_first_of(" *&+") == std::string::npos || base->kind == Kind::kLoad || base->kind == Kind::kEntry;
   if (!plain && !global) object = "(" + object + ")";
   std::string member;
   if (address) member = place.member;
   else
     for (const auto& m : place.members)
-      if (m.member.offset() == uint64_t(place.offset) && m.member.type->size().value_or(size) == size) {
+      if (!m.member.bit_size && m.member.offset() == uint64_t(place.offset) && m.member.type->size().value_or(size) == size) {
         member = m.path;
         break;
       }
   if (!address && member.empty() && !place.members.empty()) member = place.members.front().path;
+  // Bit-fields share a word: a load of it is of all of them until a mask picks one.
+  std::string fields;
+  size_t count = 0;
+  for (const auto& m : place.members)
+    if (m.member.bit_size && m.member.bit_offset / 8 < uint64_t(place.offset) + std::max(size, 1u)) fields += (count++ ? ", " : "") + m.path;
+  if (!address && count > 1 && member == place.members.front().path && place.members.front().member.bit_size) member = "{" + fields + "}";
   if (!member.empty()) return fmt::format("{}{}{}{}", address ? "&" : "", object, global ? "." : "->", member);
   if (address) return place.offset ? fmt::format("{}{}{:#x}", global ? "&" + object : object, place.offset < 0 ? " - " : " + ",
                                                  uint64_t(place.offset < 0 ? -place.offset : place.offset))
                                    : (global ? "&" + object : object);
   if (global && place.offset == 0) return object;
-  if (place.offset == 0) return fmt::format("*{}", object);
-  return fmt::format("*({}{}{}{:#x})", global ? "&" : "", object, place.offset < 0 ? " - " : " + ", uint64_t(place.offset < 0 ? -place.offset : place.offset));
+  if (global) return fmt::format("*(&{}{}{:#x})", object, place.offset < 0 ? " - " : " + ", uint64_t(place.offset < 0 ? -place.offset : place.offset));
+  // What lies at an offset of something whose type nobody knows.
+  if (place.offset == 0) return object + "->[0]";
+  return fmt::format("{}->[{}{:#x}]", object, place.offset < 0 ? "-" : "", uint64_t(place.offset < 0 ? -place.offset : place.offset));
+}
+
+// "cabin->state" of `cabin's byte & 15`: the bit-field of which just these bits are. "" if there is none.
+std::string bit_field_text(const Expression& e, int depth) {
+  if (e.name != "&" || !known(e.left) || e.left->kind != Kind::kLoad || !known(e.right) || e.right->kind != Kind::kConstant || !e.right->number) return "";
+  auto place = place_of(e.left->left);
+  uint64_t mask = e.right->number;
+  unsigned low = unsigned(std::countr_zero(mask)), bits = unsigned(std::popcount(mask));
+  if (!place || place->offset < 0 || mask >> low != (bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1)) return "";
+  for (const auto& m : place->members) {
+    if (m.member.bit_size != bits || m.member.bit_offset != uint64_t(place->offset) * 8 + low) continue;
+    Place one = *place;
+    one.members = {m};
+    one.members.front().member.bit_offset = uint64_t(place->offset) * 8;
+    one.members.front().member.bit_size = 0;
+    return place_text(one, false, e.left->size, depth);
+  }
+  return "";
 }
 
 std::string text_at(const ExpressionRef& e, int depth) {
@@ -67,12 +95,15 @@ std::string text_at(const ExpressionRef& e, int depth) {
     case Kind::kConstant: return e->number < 4096 ? fmt::format("{}", e->number) : fmt::format("{:#x}", e->number);
     case Kind::kSymbol: return (e->type && e->type.type->stripped()->kind() == TypeKind::kFunction ? "" : "&") + e->name;
     case Kind::kVariable: return e->name;
-    case Kind::kEntry: return fmt::format("argument register {} at entry", e->name);
+    case Kind::kEntry: return e->name + " at entry";
     case Kind::kCall: return e->name + "()";
     case Kind::kCurrent: return "current";
     case Kind::kPerCpu: return "this_cpu_ptr(&" + e->name + ")";
     case Kind::kMerged: return "a " + (e->type ? debuginfo::spell(e->type.type) : "?");
-    case Kind::kBinary: return text_at(e->left, depth + 1) + " " + e->name + " " + text_at(e->right, depth + 1);
+    case Kind::kBinary: {
+      std::string field = bit_field_text(*e, depth);
+      return field.empty() ? text_at(e->left, depth + 1) + " " + e->name + " " + text_at(e->right, depth + 1) : field;
+    }
     case Kind::kOffset: {
       auto place = place_of(e);
       return place ? place_text(*place, true, 0, depth) : "?";

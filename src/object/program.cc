@@ -134,8 +134,11 @@ std::optional<SymbolOffset> memory_symbol_at(const LoadedFile& file, VirtualAddr
                                 [](VirtualAddress a, const MemorySymbol& s) { return a < s.address; });
   if (after == symbols.begin()) return std::nullopt;
   const MemorySymbol* s = &*std::prev(after);
-  // Of several names of one place one with a size, then the first that is a function, and no local label, is the one people know.
-  auto rank = [](const MemorySymbol& m) { return (m.size ? 2 : 0) + (is_code_letter(m.type) && !m.name.starts_with(".") ? 1 : 0); };
+  // Of several names of one place the first that is a function, and no local label, is the one people know; an empty object's is the last.
+  auto rank = [](const MemorySymbol& m) {
+    bool code = is_code_letter(m.type) && !m.name.starts_with(".");
+    return (m.size || code ? 2 : 0) + (code ? 1 : 0);
+  };
   for (auto it = std::prev(after);; --it) {
     if (it->address != s->address) break;
     int here = rank(*it), best = rank(*s);

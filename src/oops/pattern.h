@@ -48,47 +48,30 @@ class Pattern {
  public:
   constexpr Pattern() = default;
   constexpr Pattern(const char* text) : Pattern(std::string_view(text)) {}
+  // In one plain pass: compilers bound the steps that a table may take (clang: a million).
   constexpr Pattern(std::string_view text) : text_(text) {
-    size_t total = walk([](size_t, uint16_t) {});
-    needs_ = total < kNeeds ? total : kNeeds;
-    walk([&](size_t i, uint16_t h) {
-      for (size_t n = 0; n < needs_; n++)
-        if (i == n * total / needs_) need_[n] = h;
-    });
+    size_t count = 0;
+    bool literal_before = false;
+    for (size_t i = !text.empty() && text[0] == '^' ? 1 : 0; i < text.size(); i++) {
+      char c = text[i];
+      bool element = c == '<' && i + 2 < text.size() && text[i + 2] == '>', literal = !element && c != '{' && c != '*' && !(c == '$' && i + 1 == text.size());
+      // Every third pair, the last of them: what patterns begin with ("BUG: ") is in too many lines.
+      if (literal && literal_before && count++ % 3 == 0) need_[needs_++ % kNeeds] = Pairs::hash(text[i - 1], c);
+      literal_before = literal;
+      if (element) i += 2;
+      if (c == '{')
+        while (text[i] != '}') i++;
+    }
   }
   constexpr std::string_view text() const { return text_; }
   bool possible(const Pairs& pairs) const {
-    for (size_t n = 0; n < needs_; n++)
+    for (size_t n = 0; n < needs_ && n < kNeeds; n++)
       if (!pairs.has(need_[n])) return false;
     return true;
   }
 
  private:
   static constexpr size_t kNeeds = 5;
-  // Calls each(i, hash) for the pairs inside of the literals; returns how many there are.
-  template <typename Each>
-  constexpr size_t walk(Each&& each) const {
-    size_t count = 0;
-    bool literal_before = false;
-    for (size_t i = text_.starts_with("^") ? 1 : 0; i < text_.size();) {
-      char c = text_[i];
-      if (c == '{') {
-        i = text_.find('}', i) + 1;
-      } else if (c == '<' && i + 2 < text_.size() && text_[i + 2] == '>') {
-        i += 3;
-      } else if (c == '*' || (c == '$' && i + 1 == text_.size())) {
-        i++;
-      } else {
-        if (literal_before) each(count++, Pairs::hash(text_[i - 1], c));
-        literal_before = true;
-        i++;
-        continue;
-      }
-      literal_before = false;
-    }
-    return count;
-  }
-
   std::string_view text_;
   std::array<uint16_t, kNeeds> need_{};
   size_t needs_ = 0;
@@ -99,7 +82,8 @@ class WordList {
  public:
   constexpr WordList(std::string_view text) {
     for (size_t at = 0; at < text.size();) {
-      size_t end = text.find(' ', at) < text.size() ? text.find(' ', at) : text.size();
+      size_t end = at;
+      while (end < text.size() && text[end] != ' ') end++;
       if (end > at) words_[count_++] = Pattern(text.substr(at, end - at));
       at = end + 1;
     }

@@ -15,7 +15,7 @@
 namespace inquest::debuginfo::index {
 
 inline constexpr uint64_t kMagic = 0x78646e6971646e69;  // "indqindx"
-inline constexpr uint32_t kVersion = 5, kByteOrderMark = 0x01020304;
+inline constexpr uint32_t kVersion = 6, kByteOrderMark = 0x01020304;
 
 // A name: the top two bits say in which strings, the rest where. Strings past 1 GB cannot be named (no kernel has so
 // many).

@@ -11,11 +11,12 @@ struct Found {
   uint16_t section = 0;
 };
 
-// At one address the best name comes first: what has a size (an empty object, as a lock_class_key without lockdep is, shares its address with the variable
-// behind it), functions and objects before labels, global ones before local.
+// At one address the best name comes first: an empty object last (as a lock_class_key without lockdep is, which shares its address with the variable behind
+// it), functions and objects before labels, global ones before local.
 int rank(const SymbolRecord& symbol) {
   bool typed = symbol.type == elf::kSttFunc || symbol.type == elf::kSttObject;
-  return (symbol.size ? 0 : 4) + (typed ? 0 : 2) + (symbol.global ? 0 : 1);
+  bool empty = symbol.type == elf::kSttObject && symbol.size == 0;
+  return (empty ? 4 : 0) + (typed ? 0 : 2) + (symbol.global ? 0 : 1);
 }
 
 // "$x", "$d": aarch64's marks of code and data (AAELF64, 5.5.4); ".L…": labels the assembler was to drop.
