@@ -211,7 +211,11 @@ void LockGraphBuilder::add_state(LockView& lock) {
   if (lock.holders.empty() && !state.owner.is_null() && !waits_itself)
     if (const auto* task = kernel_->tasks().find(state.owner)) {
       add_holder(lock, *task, "the last reader that the lock noted, which may have left", false);
-      lock.holders.back().reader = true;
+      LockHolder& holder = lock.holders.back();
+      holder.reader = true;
+      // Two witnesses that know nothing of each other: the lock's own note, and code that took this member of such an object and has not given it back.
+      holder.sure = holder.taken_frame.has_value();
+      if (holder.sure) holder.how = "the last reader that the lock noted, whose code took it and has not given it back";
     }
 }
 

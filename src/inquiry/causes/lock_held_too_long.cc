@@ -65,7 +65,9 @@ Verdicts lock_held_too_long(const scene::CrashScene& scene, const Observations& 
   if (died_otherwise(seen)) v.confidence = 0.3;
   if (!holder.sure) v.would_settle.push_back("who holds the lock: its kind does not note the owner");
   v.alternatives.push_back({"hung-task", "the tasks that were reported wait for a lock that somebody holds: they are victims"});
-  v.alternatives.push_back({"deadlock", "the holder waits for no lock of those that wait for it"});
+  bool waits_too = std::any_of(graph->waits.begin(), graph->waits.end(), [&](const scene::WaitView& w) { return w.task.address == holder.task.address; });
+  v.alternatives.push_back({"deadlock", waits_too ? "the holder waits, too, but whether the locks are held by those that wait for each other is not certain"
+                                                  : "the holder waits for no lock that is known"});
   return {v};
 }
 
