@@ -85,16 +85,18 @@ std::optional<Loop> loop_around(const ValueFlow& flow, size_t instruction) {
     const auto& jump = code.instructions()[block.last];
     if (jump.operation != arch::Operation::kBranch) continue;
     marks.push_back(block.last);
-    for (size_t next : block.successors) {
-      if (ahead[next] && behind[next]) continue;
-      // A way out: it stays while the other way is taken.
-      bool leaves_by_jump = jump.target && *jump.target == code.instructions()[code.blocks()[next].first].address;
-      auto c = condition_of_branch(flow, block.last, !leaves_by_jump);
-      if (!c || loop.stays.size() >= kMaxConditions) continue;
+    // A way out: it stays while the other way is taken.
+    auto way_out = [&](bool by_jump) {
+      loop.leaves = true;
+      auto c = condition_of_branch(flow, block.last, !by_jump);
+      if (!c || loop.stays.size() >= kMaxConditions) return;
       name_object(loop, c->left_expression);
       name_object(loop, c->right_expression);
       loop.stays.push_back(std::move(*c));
-    }
+    };
+    for (size_t next : block.successors)
+      if (!ahead[next] || !behind[next]) way_out(jump.target && *jump.target == code.instructions()[code.blocks()[next].first].address);
+    if (jump.target && !code.index_of(*jump.target)) way_out(true);  // into another function
   }
   place(loop, code, marks);
   return loop;

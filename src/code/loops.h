@@ -13,7 +13,8 @@ struct Loop {
   VirtualAddress low, high;              // of its instructions, [low, high)
   std::string function, file;            // the innermost source function that all its branches are in
   int first_line = 0, last_line = 0;     // of that function, in the loop
-  std::vector<Condition> stays;          // while one of these holds it goes on; empty: nothing inside leaves it
+  bool leaves = false;                   // something inside leaves it
+  std::vector<Condition> stays;          // while one of these holds it goes on; empty though it leaves: what leaves it could not be told
   const Type* object = nullptr;          // the struct that the first condition reads …
   std::vector<std::string> members;      // … and the members
   std::string pointer;                   // through this: "reel"

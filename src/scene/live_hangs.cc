@@ -88,6 +88,7 @@ std::optional<LoopView> LiveScene::loop_at(const FrameView& frame) const {
   view.file = loop->file;
   view.first_line = loop->first_line;
   view.last_line = loop->last_line;
+  view.leaves = loop->leaves;
   for (const auto& c : loop->stays) view.stays.push_back(c.text);
   if (!loop->stays.empty()) view.condition_line = loop->stays.front().line;
   if (loop->object) view.object = debuginfo::spell(loop->object);

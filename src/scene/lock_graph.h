@@ -80,10 +80,11 @@ struct HeldLockView {
 struct LoopView {
   std::string function, file;
   int first_line = 0, last_line = 0;
-  std::vector<std::string> stays;      // "reel->read != reel->write": goes on while one of these holds; empty: nothing inside leaves it
+  std::vector<std::string> stays;      // "reel->read != reel->write": goes on while one of these holds
   int condition_line = 0;              // of the first
   std::string object, pointer;         // "struct reel", "reel"
   std::vector<std::string> members;
+  bool leaves = false;                 // something inside leaves it, though `stays` may not be able to say when
 };
 
 }  // namespace inquest::scene

@@ -161,10 +161,10 @@ void tell_loop(Verdict& v, const StuckCpu& stuck, Dossier& dossier) {
     for (size_t i = 0; i < loop.stays.size() && i < 2; i++)
       if (!i || loop.stays[i] != loop.stays[0]) stays += (i ? " or " : "") + loop.stays[i];
     std::string lines = fmt::format("{}:{}-{}", loop.file, loop.first_line, loop.last_line);
-    std::string claim = fmt::format("its code there is a loop ({}){}", lines, stays.empty() ? " that nothing in it leaves" : ", which goes on while " + stays);
+    std::string claim = fmt::format("its code there is a loop ({}){}", lines, !stays.empty() ? ", which goes on while " + stays : loop.leaves ? "" : " that nothing in it leaves");
     const auto& frame = stuck.frames[stuck.loop_frame];
     v.evidence.push_back(dossier.add(Origin::kCode, claim, "dis -l " + (frame.symbol.empty() ? bare_hex(frame.address) : frame.symbol), {{"loop", lines}, {"while", stays}}));
-    v.summary += stays.empty() ? ": an endless loop" : ": it loops while " + stays;
+    v.summary += !stays.empty() ? ": it loops while " + stays : loop.leaves ? "" : ": an endless loop";
     v.object.type = loop.object;
     if (!loop.members.empty()) v.object.member = loop.members.front();
     v.object.members = loop.members;

@@ -218,6 +218,21 @@ TEST(SoftLockup, NamesTheLoopNotTheHelperItCalls) {
   EXPECT_THAT(v.summary, HasSubstr("reel->read != reel->write"));
 }
 
+TEST(SoftLockup, OnlyALoopThatNothingLeavesIsEndless) {
+  for (bool leaves : {false, true}) {
+    FakeScene scene;
+    auto& e = scene.add_event(EventKind::kSoftLockup, "BUG: soft lockup - CPU#0 stuck for 22s!");
+    e.event.function = "drain";
+    e.pc = FakeScene::kText + 5;
+    auto loop = frame("drain", 69);
+    e.frames.push_back(loop);
+    scene.loops[loop.address] = {"drain", "drivers/quay.c", 69, 71, {}, 0, "", "", {}, leaves};
+    const Verdict v = inquire(scene).verdicts.front();
+    EXPECT_EQ(v.guilty.function, "drain");
+    EXPECT_EQ(v.summary.find("endless") == std::string::npos, leaves) << v.summary;
+  }
+}
+
 TEST(SchedulingWhileAtomic, WhoTookTheSpinlockForbadeSleeping) {
   FakeScene scene;
   auto& e = scene.add_event(EventKind::kSchedulingWhileAtomic, "BUG: scheduling while atomic: lift/102/0x00000202");
