@@ -22,9 +22,9 @@ void scan_x86(Bytes bytes, VirtualAddress start, VirtualAddress target, std::vec
   for (size_t i = 1; i + 4 <= bytes.size(); i++) {
     auto word = load_unchecked<uint32_t>(p + i);
     bool relative = start.value + i + 4 + uint64_t(int64_t(int32_t(word))) == target.value;
-    auto opcode = std::to_integer<unsigned>(p[i - 1]);
-    bool call = (opcode & 0xfe) == 0xe8 || (opcode & 0xf0) == 0x80;  // call, jmp; jcc's second byte
-    if ((relative && !call) || (high && word == low)) hits.push_back(start + i);
+    // A displacement from rip follows a ModRM byte of mod 0 and r/m 5; those of calls and jumps do not, nor the zeroes that end a long nop before a function.
+    bool from_rip = (std::to_integer<unsigned>(p[i - 1]) & 0xc7) == 0x05;
+    if ((relative && from_rip) || (high && word == low)) hits.push_back(start + i);
   }
 }
 
