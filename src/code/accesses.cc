@@ -40,20 +40,30 @@ std::vector<Candidate> functions_of(const object::Program& program, const Access
 
 bool in_member(const AccessQuery& q, int64_t offset) { return offset >= 0 && uint64_t(offset) >= q.offset && uint64_t(offset) < q.offset + q.size; }
 
+// stp, ldp: the memory behind the first register's is the second's. (An exchange has a second register for other ends.)
+bool is_pair(const arch::Instruction& insn) {
+  return insn.second.is_register() && (insn.operation == arch::Operation::kLoad || insn.operation == arch::Operation::kStore);
+}
+
 bool mentions(const AccessQuery& q, const arch::Instruction& insn, unsigned sp) {
+  bool pair = is_pair(insn);
   for (const arch::Operand* o : {&insn.destination, &insn.left, &insn.right}) {
-    if (o->is_memory() && o->memory.base != sp && !o->memory.absolute && in_member(q, o->memory.displacement)) return true;
+    if (o->is_memory() && o->memory.base != sp && !o->memory.absolute &&
+        (in_member(q, o->memory.displacement) || (pair && in_member(q, o->memory.displacement + int64_t(insn.second.size)))))
+      return true;
     if (o->is_immediate() && insn.operation == arch::Operation::kAdd && in_member(q, o->immediate)) return true;
   }
   return false;
 }
 
-bool worth_following(const object::Program& program, arch::Decoder& decoder, const AccessQuery& q, const Candidate& c) {
-  if (c.size > kMaxFunctionBytes) return false;
+// Nothing: it cannot be told.
+std::optional<bool> worth_following(const object::Program& program, arch::Decoder& decoder, const AccessQuery& q, const Candidate& c) {
+  if (c.size > kMaxFunctionBytes) return std::nullopt;
   auto bytes = program.code_bytes(c.start, c.size);
-  if (bytes.size() < c.size) return false;
+  if (bytes.size() < c.size) return std::nullopt;
   auto all = decoder.decode_all(bytes, c.start);
-  return all.size() <= kMaxInstructions && std::any_of(all.begin(), all.end(), [&](const arch::Instruction& i) { return mentions(q, i, program.arch().sp); });
+  if (std::none_of(all.begin(), all.end(), [&](const arch::Instruction& i) { return mentions(q, i, program.arch().sp); })) return false;
+  return all.size() <= kMaxInstructions ? std::optional(true) : std::nullopt;
 }
 
 void look_in(const object::Program& program, const AccessQuery& q, const Candidate& c, std::vector<Access>& found) {
@@ -67,8 +77,9 @@ void look_in(const object::Program& program, const AccessQuery& q, const Candida
     auto touch = touch_at(flow, insn.address, nullptr);
     if (!touch || !known(touch->address) || !((touch->writes && q.writes) || (touch->reads && q.reads))) continue;
     auto place = place_of(touch->address);
-    bool pair = insn.second.is_register();   // stp, ldp: the next one, too
-    if (!place || !place->object || !(in_member(q, place->offset) || (pair && in_member(q, place->offset + int64_t(insn.second.size))))) continue;
+    if (!place || !place->object) continue;
+    bool first = in_member(q, place->offset), second = !first && is_pair(insn) && in_member(q, place->offset + int64_t(insn.second.size));
+    if (!first && !second) continue;
     if (!debuginfo::same_type(place->object, q.object)) continue;
     Access a;
     a.pc = insn.address;
@@ -76,9 +87,9 @@ void look_in(const object::Program& program, const AccessQuery& q, const Candida
     a.function = (*code)->name();
     a.module = c.file->name;
     a.source = (*code)->source_of(i);
-    a.text = touch->text;
+    a.text = first ? touch->text : text(load(offset_of(touch->address, int64_t(insn.second.size), insn.address), insn.second.size, insn.address));
     bool plain = insn.operation == arch::Operation::kStore || insn.operation == arch::Operation::kMove;
-    auto value = a.writes && plain ? flow.operand(flow.before(i), i, insn.left) : nullptr;
+    auto value = a.writes && plain ? flow.operand(flow.before(i), i, first ? insn.left : insn.second) : nullptr;
     if (known(value) && root_of(value)->kind != Expression::Kind::kEntry) a.value = text(value);
     found.push_back(std::move(a));
   }
@@ -93,7 +104,7 @@ Accesses find_accesses(const object::Program& program, const AccessQuery& query)
   auto functions = functions_of(program, query);
   result.functions = functions.size();
   std::vector<std::optional<arch::Decoder>> decoders(worker_count());
-  std::atomic<size_t> followed{0};
+  std::atomic<size_t> followed{0}, unread{0};
   std::atomic<bool> late{false};
   std::mutex mutex;
   parallel_for(functions.size(), [&](size_t i, unsigned worker) {
@@ -102,7 +113,9 @@ Accesses find_accesses(const object::Program& program, const AccessQuery& query)
       return;
     }
     if (!decoders[worker]) decoders[worker].emplace(program.arch().id);
-    if (!worth_following(program, *decoders[worker], query, functions[i])) return;
+    auto worth = worth_following(program, *decoders[worker], query, functions[i]);
+    if (!worth) unread++;
+    if (!worth.value_or(false)) return;
     followed++;
     std::vector<Access> mine;
     look_in(program, query, functions[i], mine);
@@ -110,6 +123,7 @@ Accesses find_accesses(const object::Program& program, const AccessQuery& query)
     for (auto& a : mine) result.found.push_back(std::move(a));
   });
   result.followed = followed;
+  result.unread = unread;
   result.complete = !late;
   std::sort(result.found.begin(), result.found.end(), [](const Access& a, const Access& b) { return a.pc < b.pc; });
   result.found.erase(std::unique(result.found.begin(), result.found.end(), [](const Access& a, const Access& b) { return a.pc == b.pc; }), result.found.end());

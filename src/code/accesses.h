@@ -32,6 +32,7 @@ struct Access {
 struct Accesses {
   std::vector<Access> found;         // by address
   size_t functions = 0, followed = 0;  // all, and those that were worth following
+  size_t unread = 0;                 // whose code is not at hand, or too large to follow
   bool complete = true;
 };
 

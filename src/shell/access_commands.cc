@@ -41,6 +41,7 @@ Result<std::string> accesses(const Context& context, const Words& words, bool wr
     for (const auto& s : a.source) out += fmt::format("    {} {}:{}\n", s.function, s.file, s.line);
   }
   if (view.found.empty()) out += "nobody, as far as types can be followed\n";
+  if (view.unread) out += fmt::format("{} functions were not looked at: their code is not at hand, or too large\n", view.unread);
   out += fmt::format("{} of {} functions were followed{}\n", view.followed, view.functions, view.complete ? "" : "; the time was up before all were looked at: give more seconds, or a module");
   out += kLoadTimeNote;
   return out;
