@@ -57,8 +57,11 @@ class Printer {
     const Type* element = t->target() ? t->target()->stripped() : nullptr;
     uint64_t count = t->count().value_or(0);
     if (!element || !value.address()) return "{...}";
-    if (element->kind() == TypeKind::kInteger && element->size() == 1 && element->name().find("char") != std::string_view::npos && !options_.hex)
-      return characters(value, count);
+    if (element->kind() == TypeKind::kInteger && element->size() == 1 && element->name().find("char") != std::string_view::npos && !options_.hex) {
+      // `const char linux_banner[]`, declared without a length: up to its end.
+      auto unbounded = t->count() ? std::nullopt : value.as_string(4096).maybe();
+      return characters(value, unbounded ? unbounded->size() : count);
+    }
     std::string out = "{";
     uint64_t shown = 0;
     for (uint64_t i = 0; i < count && shown < options_.max_elements; shown++) {

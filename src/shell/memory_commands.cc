@@ -8,6 +8,7 @@
 #include "kernel/slab_track.h"
 #include "kernel/slab_usage.h"
 #include "object/clones.h"
+#include "shell/c_expression.h"
 #include "shell/shell.h"
 
 namespace inquest::shell::commands_of {
@@ -202,26 +203,21 @@ Result<std::string> structure(const Context& context, const Words& words) { retu
 Result<std::string> union_(const Context& context, const Words& words) { return layout_or_value(context, words, true); }
 
 Result<std::string> p(const Context& context, const Words& words) {
-  if (words.words.empty()) return Error(ErrorCode::kUsage, "which expression?");
-  std::string expression = words.words.front();
-  bool address_of = expression.starts_with("&");
-  if (address_of) expression.erase(0, 1);
-  size_t split = expression.find_first_of(".[-");
-  std::string name = expression.substr(0, split);
-  std::string path = split == std::string::npos ? "" : expression.substr(split);
-  for (size_t arrow; (arrow = path.find("->")) != std::string::npos;) path.replace(arrow, 2, ".");
-  if (path.starts_with(".")) path.erase(0, 1);
-  TRY(object::Value value, object::Value::variable(context.program(), name));
-  if (!path.empty()) {
-    TRY(value, value.member(path));
-  }
+  std::string text = words.text;
   object::PrintOptions options;
-  options.hex = words.has('x');
-  if (address_of) {
-    if (!value.address()) return Error(ErrorCode::kUsage, "it has no address");
-    return fmt::format("$1 = ({} *) {:#x}\n", debuginfo::spell(value.type()), value.address()->value);
+  // What stands behind an option is C, with spaces and minus signs of its own.
+  for (size_t start; (start = text.find_first_not_of(" \t")) != std::string::npos && text[start] == '-' && (text.compare(start, 3, "-x ") == 0 || text.compare(start, 3, "-d ") == 0);) {
+    options.hex = text[start + 1] == 'x';
+    text.erase(0, start + 3);
   }
-  return fmt::format("{} = $1 = {}\n", words.words.front(), object::print(value, options));
+  text.erase(0, text.find_first_not_of(" \t"));
+  text.erase(text.find_last_not_of(" \t") + 1);
+  if (text.empty()) return Error(ErrorCode::kUsage, "which expression?");
+  TRY(CValue value, evaluate(context.program(), &context.kernel->per_cpu(), text));
+  if (!value.value.type()) return Error(ErrorCode::kNotFound, fmt::format("the type of {0} is not known; *(TYPE *)&{0} lays one over it", text));
+  TRY_VOID(check_readable(value));
+  bool plain = std::all_of(text.begin(), text.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_.[]->:").find(c) != std::string_view::npos; });
+  return fmt::format("{}$1 = {}\n", plain ? text + " = " : "", print(value, options));
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "object/clones.h"
+#include "shell/c_expression.h"
 
 namespace inquest::shell {
 
@@ -24,7 +25,9 @@ constexpr Command kCommands[] = {
     {"struct", "struct TYPE[.MEMBER[,MEMBER]] [-x] [-o] [ADDRESS [COUNT]]", "A structure's layout (-o: with offsets), or what lies at an address laid out as it. -x: hexadecimal.\n  struct xa_node.private_list -xo\n  struct list_head ffff8c2002647010", c::structure},
     {"union", "union TYPE [-x] [-o] [ADDRESS]", "The same for unions.", c::union_},
     {"*", "* TYPE [-x] [-o] [ADDRESS]", "struct or union, whichever it is.", c::structure},
-    {"p", "p EXPRESSION", "A variable, a member of one, an address of one.\n  p init_uts_ns.name.release\n  p &init_task", c::p},
+    {"p", "p [-x] EXPRESSION", "What a C expression is: variables (NAME:2 is CPU 2's copy, MODULE:NAME a module's own), casts, * & -> . [] sizeof, + - * / % << >> & | ^ ~. "
+     "Registers and locals are not names here: bt -v has them.\n  p init_uts_ns.name.release\n  p *init_task.mm\n  p ((struct task_struct *)0xffff8c2002647010)->comm\n"
+     "  p -x init_task.flags & 0x200000", c::p},
     {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), with type and member where they can be told, or how a name is declared.", c::whatis},
     {"sym", "sym ADDRESS | SYMBOL...", "A symbol's address, or an address's symbol, with file and line.", c::sym},
     {"kmem", "kmem ADDRESS | -s [CACHE]", "The slab object that an address is in: cache, slab, object, free or [allocated]. -s: what the caches hold, largest first.\n  kmem -s dentry", c::kmem},
@@ -48,6 +51,7 @@ std::span<const Command> commands() { return kCommands; }
 
 Words split_words(const std::string& rest) {
   Words words;
+  words.text = rest;
   size_t at = 0;
   while (at < rest.size()) {
     while (at < rest.size() && (rest[at] == ' ' || rest[at] == '\t')) at++;
@@ -91,6 +95,11 @@ Result<uint64_t> parse_address(const Context& context, const std::string& word) 
 }
 
 Result<Place> parse_place(const Context& context, const std::string& word) {
+  if (!word.empty() && std::string_view("&*(").find(word[0]) != std::string_view::npos) {
+    TRY(CValue value, evaluate(context.program(), context.kernel ? &context.kernel->per_cpu() : nullptr, word));
+    TRY(uint64_t address, address_of(value));
+    return Place{address, ""};
+  }
   std::string name = word;
   uint64_t offset = 0;
   if (size_t plus = word.find('+'); plus != std::string::npos) {

@@ -25,6 +25,7 @@ struct Context {
 struct Words {
   std::string options;                 // letters
   std::vector<std::string> words;
+  std::string text;                    // all of it as typed, for commands with a grammar of their own
   bool has(char option) const { return options.find(option) != std::string::npos; }
 };
 
@@ -41,7 +42,7 @@ std::string help_text(const std::string& about);
 
 // Shared by the families.
 Words split_words(const std::string& rest);
-Result<uint64_t> parse_address(const Context& context, const std::string& word);  // hex, symbol, symbol+offset, per-CPU not
+Result<uint64_t> parse_address(const Context& context, const std::string& word);  // hex, symbol, symbol+offset; & * ( begin a C expression
 struct Place {
   uint64_t address = 0;
   std::string note;  // a line, or "": the function is here under a name that the compiler made of it (f.isra.0)
