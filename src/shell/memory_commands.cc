@@ -10,6 +10,7 @@
 #include "object/clones.h"
 #include "shell/c_expression.h"
 #include "shell/shell.h"
+#include "shell/struct_text.h"
 
 namespace inquest::shell::commands_of {
 
@@ -85,57 +86,23 @@ std::string read_line(const Context& context, const ReadPlan& plan, uint64_t at,
   return line + "  " + ascii_of(bytes) + "\n";
 }
 
-struct TypeWords {
-  std::string type;
-  std::vector<std::string> members;
-  std::vector<std::string> rest;
-};
-
-TypeWords type_words(const Words& words) {
-  TypeWords t;
-  for (const auto& w : words.words) {
-    if (!t.type.empty()) {
-      t.rest.push_back(w);
-      continue;
-    }
-    size_t dot = w.find('.');
-    t.type = w.substr(0, dot);
-    if (dot == std::string::npos) continue;
-    std::string members = w.substr(dot + 1);
-    for (size_t at = 0; at <= members.size();) {
-      size_t comma = std::min(members.find(',', at), members.size());
-      if (comma > at) t.members.push_back(members.substr(at, comma - at));
-      at = comma + 1;
-    }
-  }
-  return t;
-}
-
-Result<const object::Type*> aggregate(const Context& context, const std::string& name, bool union_first) {
-  using object::TypeKind;
-  auto kinds = union_first ? std::array{TypeKind::kUnion, TypeKind::kStruct, TypeKind::kTypedef} : std::array{TypeKind::kStruct, TypeKind::kUnion, TypeKind::kTypedef};
-  for (TypeKind kind : kinds)
-    if (const auto* t = context.program().type(kind, name); t && t->stripped()->is_aggregate()) return t;
-  return Error(ErrorCode::kNotFound, "no such type in this kernel: " + name);
-}
-
-std::string member_layout(const object::Type* type, const debuginfo::FoundMember& m, bool hex) {
+std::string member_layout(const debuginfo::FoundMember& m, bool hex) {
   std::string at = hex ? fmt::format("[{:#x}]", m.member.offset()) : fmt::format("[{}]", m.member.offset());
   std::string last = m.path.substr(m.path.rfind('.') + 1);
-  (void)type;
   return fmt::format("   {} {};\n", at, debuginfo::spell(m.member.type, last));
 }
 
+// TYPE[.MEMBER,…] [ADDRESS [COUNT]]
 Result<std::string> layout_or_value(const Context& context, const Words& words, bool union_first) {
-  TypeWords t = type_words(words);
-  if (t.type.empty()) return Error(ErrorCode::kUsage, "which type?");
+  if (words.words.empty()) return Error(ErrorCode::kUsage, "which type?");
+  TypeMembers t = split_type(words.words[0]);
   TRY(const object::Type* type, aggregate(context, t.type, union_first));
   std::optional<VirtualAddress> at;
   uint64_t count = 1;
-  if (!t.rest.empty()) {
-    TRY(uint64_t a, parse_address(context, t.rest[0]));
+  if (words.words.size() > 1) {
+    TRY(uint64_t a, parse_address(context, words.words[1]));
     at = VirtualAddress(a);
-    if (t.rest.size() > 1) count = parse_count(t.rest[1]).value_or(1);
+    if (words.words.size() > 2) count = parse_count(words.words[2]).value_or(1);
   }
   bool hex = words.has('x'), offsets = words.has('o');
   std::string out;
@@ -145,7 +112,7 @@ Result<std::string> layout_or_value(const Context& context, const Words& words, 
     for (const auto& name : t.members) {
       auto m = debuginfo::find_member(type, name);
       if (!m) return Error(ErrorCode::kNotFound, fmt::format("{} has no member {}", debuginfo::spell(type), name));
-      out += member_layout(type, *m, hex);
+      out += member_layout(*m, hex);
     }
     return out + "}\n";
   }
@@ -153,17 +120,8 @@ Result<std::string> layout_or_value(const Context& context, const Words& words, 
   options.hex = hex;
   uint64_t size = type->size().value_or(0);
   for (uint64_t i = 0; i < std::min<uint64_t>(count, 4096); i++) {
-    object::Value value(context.program(), type, *at + i * size);
-    // Without its bytes there is nothing to show: the reason is the answer.
-    if (auto bytes = value.bytes(); !bytes.ok() && t.members.empty()) return std::move(bytes).error();
-    if (t.members.empty()) {
-      out += debuginfo::spell(type->stripped()) + " " + object::print(value, options) + "\n";
-      continue;
-    }
-    for (const auto& name : t.members) {
-      TRY(object::Value member, value.member(name));
-      out += fmt::format("  {} = {}\n", name, object::print(member, options));
-    }
+    TRY(std::string text, value_text(object::Value(context.program(), type, *at + i * size), t.members, options));
+    out += text;
   }
   return out;
 }

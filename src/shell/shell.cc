@@ -20,6 +20,8 @@ constexpr Command kCommands[] = {
     {"bt", "bt [-a] [-l] [-v] [PID | TASK]...", "Stacks. Without a word: the crashed thread's. -a: of every CPU. -l: file and line. -v: parameters and locals.\nInlined functions are frames, marked (inlined).\n  bt -l\n  bt 1", c::bt},
     {"foreach", "foreach [kernel | user | STATE | PID | TASK | NAME]... bt [-l] [-v]", "The stacks of all tasks, or of those named, on all cores.\n  foreach bt\n  foreach UN bt -l", c::foreach},
     {"ps", "ps [-k | -u] [PID | COMMAND]...", "Every task; > marks those that were running.", c::ps},
+    {"task", "task [-R MEMBER,MEMBER] [-x] [PID | TASK]...", "A task: state, flags, parent, CPU, stack, memory, when it last ran; -R: these members of its task_struct. Without a word: the crashed one.\n"
+     "  task 1\n  task -R pid,comm,thread.sp 1", c::task},
     {"mod", "mod [-s NAME [FILE]] [-S]", "The modules, where they lie, and their debuginfo (found by build ID; loaded when first needed).", c::mod},
     {"rd", "rd [-8 | -16 | -32 | -64] [-s] [-x] [-p] ADDRESS | SYMBOL [COUNT]", "Memory. -s: addresses as symbols. -x: no text. -p: a physical address.\n  rd ffff8c2002647010 2\n  rd linux_banner 20", c::rd},
     {"struct", "struct TYPE[.MEMBER[,MEMBER]] [-x] [-o] [ADDRESS [COUNT]]", "A structure's layout (-o: with offsets), or what lies at an address laid out as it. -x: hexadecimal.\n  struct xa_node.private_list -xo\n  struct list_head ffff8c2002647010", c::structure},
@@ -28,6 +30,10 @@ constexpr Command kCommands[] = {
     {"p", "p [-x] EXPRESSION", "What a C expression is: variables (NAME:2 is CPU 2's copy, MODULE:NAME a module's own), casts, * & -> . [] sizeof, + - * / % << >> & | ^ ~. "
      "Registers and locals are not names here: bt -v has them.\n  p init_uts_ns.name.release\n  p *init_task.mm\n  p ((struct task_struct *)0xffff8c2002647010)->comm\n"
      "  p -x init_task.flags & 0x200000", c::p},
+    {"list", "list [-H | -h] [-o OFFSET | TYPE.MEMBER] [-s TYPE[.MEMBER,…]] [-e END] [-x] START", "A linked list: list_head, hlist, llist, or structures that point at the next. "
+     "START is the first structure (-h: the same, for OFFSET of an embedded link), with -H the list's head; where types tell a head or a link, neither is needed. "
+     "-s: each as that structure. Cycles, links that do not fit and memory that cannot be read are told.\n  list task_struct.tasks -s task_struct.pid,comm init_task\n"
+     "  list -H modules -o module.list -s module.name\n  list file_system_type.next -s file_system_type.name file_systems", c::list},
     {"whatis", "whatis ADDRESS | TYPE | VARIABLE", "What an address is (symbol, stack, slab object, per-CPU variable…), with type and member where they can be told, or how a name is declared.", c::whatis},
     {"sym", "sym ADDRESS | SYMBOL...", "A symbol's address, or an address's symbol, with file and line.", c::sym},
     {"kmem", "kmem ADDRESS | -s [CACHE]", "The slab object that an address is in: cache, slab, object, free or [allocated]. -s: what the caches hold, largest first.\n  kmem -s dentry", c::kmem},

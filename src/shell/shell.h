@@ -61,6 +61,9 @@ Result<std::string> mod(const Context&, const Words&);
 Result<std::string> ps(const Context&, const Words&);
 Result<std::string> bt(const Context&, const Words&);
 Result<std::string> foreach(const Context&, const Words&);
+Result<std::string> task(const Context&, const Words&);
+const kernel::Task* find_task(const Context& context, const std::string& word);  // by PID or address; null: none
+const kernel::Task* crashed_task(const Context& context);                         // null: not known
 std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words);  // as bt prints it; thread-safe
 // memory
 Result<std::string> paths(const Context&, const Words&);
@@ -73,6 +76,7 @@ Result<std::string> sym(const Context&, const Words&);
 Result<std::string> kmem(const Context&, const Words&);
 Result<std::string> vtop(const Context&, const Words&);
 Result<std::string> search(const Context&, const Words&);
+Result<std::string> list(const Context&, const Words&);
 // locks
 Result<std::string> locks(const Context&, const Words&);
 Result<std::string> references(const Context&, const Words&);

@@ -21,15 +21,6 @@ std::string memory_text(uint64_t bytes) {
   return fmt::format("{} MB", bytes >> 20);
 }
 
-const kernel::Task* find_task(const Context& context, const std::string& word) {
-  const auto& list = context.kernel->tasks();
-  bool digits = std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (digits)
-    if (const auto* t = list.find_pid(std::atoi(word.c_str()))) return t;
-  if (auto address = parse_hex(word)) return list.find(VirtualAddress(*address));
-  return nullptr;
-}
-
 std::string source_lines(const scene::FrameView& f, bool lines) {
   std::string out;
   if (lines && !f.source.empty() && f.source.back().line) out += fmt::format("    {}: {}\n", f.source.back().file, f.source.back().line);
@@ -103,6 +94,24 @@ Result<void> check_module_file(const Context& context, const std::string& name, 
 }
 
 }  // namespace
+
+const kernel::Task* find_task(const Context& context, const std::string& word) {
+  const auto& list = context.kernel->tasks();
+  bool digits = std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits)
+    if (const auto* t = list.find_pid(std::atoi(word.c_str()))) return t;
+  if (auto address = parse_hex(word)) return list.find(VirtualAddress(*address));
+  return nullptr;
+}
+
+const kernel::Task* crashed_task(const Context& context) {
+  const auto& list = context.kernel->tasks();
+  const auto& crashed = context.scene->crashed();
+  if (!crashed) return nullptr;
+  if (crashed->cpu && size_t(*crashed->cpu) < list.current.size())
+    if (const auto* t = list.find(list.current[size_t(*crashed->cpu)])) return t;
+  return crashed->pid ? list.find_pid(*crashed->pid) : nullptr;
+}
 
 std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words) {
   return stack_text(context, &task, task.running_on, words);
