@@ -106,19 +106,16 @@ bool was_cleared(const ValueFlow& flow, size_t call, const ExpressionRef& target
 
 }  // namespace
 
-std::optional<CallMade> call_before(const ValueFlow& flow, VirtualAddress return_address, const arch::Registers* values) {
+static CallMade describe_call(const ValueFlow& flow, size_t index, const arch::Registers* values) {
   const FunctionCode& code = flow.code();
-  auto index = code.index_before(return_address);
-  if (!index) return std::nullopt;
-  const auto& insn = code.instructions()[*index];
-  if (insn.operation != arch::Operation::kCall) return std::nullopt;
+  const auto& insn = code.instructions()[index];
   CallMade call;
   call.pc = insn.address;
   call.instruction = insn.mnemonic + " " + insn.operands;
   if (insn.target)
     if (auto s = code.program().symbol_at(*insn.target); s && !s->offset) call.instruction += " <" + s->symbol.name + ">";
-  call.source = code.source_of(*index);
-  State state = flow.before(*index);
+  call.source = code.source_of(index);
+  State state = flow.before(index);
   std::optional<unsigned> thunk;
   call.callee = code.target_name(insn, &thunk);
   call.indirect = insn.is_indirect() || thunk.has_value();
@@ -127,16 +124,37 @@ std::optional<CallMade> call_before(const ValueFlow& flow, VirtualAddress return
       call.through = *thunk;
       call.target = state.registers[*thunk];
     } else {
-      call.target = flow.operand(state, *index, insn.left);
+      call.target = flow.operand(state, index, insn.left);
       if (insn.left.is_register()) call.through = insn.left.reg;
     }
     call.target_text = known(call.target) ? text(call.target) : "";
-    call.cleared = was_cleared(flow, *index, call.target);
+    call.cleared = was_cleared(flow, index, call.target);
   }
   for (unsigned r : code.program().arch().parameters)
     if (known(state.registers[r]) && state.registers[r]->kind != Expression::Kind::kEntry)
       call.arguments.push_back(meaning_of(code.program().arch(), r, state.registers[r], values));
   return call;
+}
+
+std::optional<CallMade> call_before(const ValueFlow& flow, VirtualAddress return_address, const arch::Registers* values) {
+  auto index = flow.code().index_before(return_address);
+  if (!index || flow.code().instructions()[*index].operation != arch::Operation::kCall) return std::nullopt;
+  return describe_call(flow, *index, values);
+}
+
+std::optional<CallMade> only_indirect_jump(const ValueFlow& flow) {
+  const FunctionCode& code = flow.code();
+  std::optional<size_t> found;
+  for (size_t i = 0; i < code.instructions().size(); i++) {
+    const auto& insn = code.instructions()[i];
+    if (insn.operation != arch::Operation::kJump) continue;
+    std::optional<unsigned> thunk;
+    if (insn.target) (void)code.target_name(insn, &thunk);
+    if (!thunk && !insn.is_indirect()) continue;
+    if (found) return std::nullopt;
+    found = i;
+  }
+  return found ? std::optional(describe_call(flow, *found, nullptr)) : std::nullopt;
 }
 
 std::vector<CallFound> calls_in(const ValueFlow& flow, const std::vector<std::string>& apis) {

@@ -69,6 +69,8 @@ struct CallMade {
   std::vector<object::SourceFrame> source;
 };
 std::optional<CallMade> call_before(const ValueFlow& flow, VirtualAddress return_address, const arch::Registers* values = nullptr);
+// The one jump of a function to an address in a register or in memory (its last call, made as a jump); nothing if there is none, or more than one.
+std::optional<CallMade> only_indirect_jump(const ValueFlow& flow);
 
 // A call of `api` (or a tail jump to it) found in the code.
 struct CallFound {

@@ -50,7 +50,7 @@ struct Observations {
   std::optional<uint64_t> jumped_to;           // pc of the fatal event, when it is no code
   std::optional<scene::CallView> call;         // the call that jumped there
   const scene::FrameView* caller = nullptr;    // of the wild jump, in the crashed thread's stack
-  std::vector<scene::FrameView> caller_frames; // kept for `caller` when it came from the event
+  std::vector<scene::FrameView> caller_frames; // from `caller` on; itself alone when only the event tells it
   std::string caller_how;
   std::optional<Suspect> suspect;              // the value that did the harm
   std::optional<FreedObject> freed;            // the freed object on its way; points into `suspect`

@@ -125,7 +125,7 @@ static void observe_jump(const scene::CrashScene& scene, Observations& seen) {
     const auto& frames = scene.crashed()->frames;
     for (size_t i = 0; i + 1 < frames.size(); i++) {
       if (!frames[i].garbage) continue;
-      seen.caller_frames = {frames[i + 1]};
+      seen.caller_frames.assign(frames.begin() + std::ptrdiff_t(i) + 1, frames.end());
       seen.caller_how = frames[i + 1].trust;
       break;
     }
@@ -142,7 +142,7 @@ static void observe_jump(const scene::CrashScene& scene, Observations& seen) {
   }
   if (!seen.caller_frames.empty()) {
     seen.caller = &seen.caller_frames.front();
-    seen.call = scene.call_before(seen.caller->address);
+    seen.call = scene.jump_below(seen.caller->address);
   }
 }
 

@@ -90,6 +90,7 @@ struct DivisorView {                   // what a division divided by
 struct CallView {                      // the call a return address belongs to
   uint64_t pc = 0;
   bool indirect = false;
+  std::string tail_of;                 // the call was direct, to this function, which left by the jump that is told here; "": it is the call itself
   std::string callee, instruction, through, target_text;  // through: the register
   std::string object, member;          // the target was loaded from this member of this struct
   int64_t member_offset = 0;
@@ -289,6 +290,9 @@ class CrashScene {
   // The slab caches that hold most memory, largest first.
   virtual std::vector<CacheUse> largest_caches(size_t) const { return {}; }
   virtual std::optional<CallView> call_before(uint64_t) const { return std::nullopt; }
+  // What jumped to a place that is no code, below a return address: the call there if it is indirect, else the only indirect jump of the function called.
+  // Nothing where that cannot be told.
+  virtual std::optional<CallView> jump_below(uint64_t return_address) const { return call_before(return_address); }
   // Back from a register at an event, through the function and its callers: step 0 is the register's own value.
   virtual std::vector<OriginView> origin_of(const std::string&, const std::string&) const { return {}; }
   // The same of what an indirect call called, by its return address in the crashed thread's stack.

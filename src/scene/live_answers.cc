@@ -189,17 +189,14 @@ std::vector<std::string> LiveScene::types_along(const std::string& spelling, con
   return types;
 }
 
-std::optional<CallView> LiveScene::call_before(uint64_t return_address) const {
-  auto flow = flow_at(return_address - 1);
-  if (!flow) return std::nullopt;
-  auto call = code::call_before(*flow, VirtualAddress(return_address));
-  if (!call) return std::nullopt;
+static CallView call_view(const code::CallMade& made, const arch::Arch& arch) {
+  const code::CallMade* call = &made;
   CallView view;
   view.pc = call->pc.value;
   view.indirect = call->indirect;
   view.callee = call->callee;
   view.instruction = call->instruction;
-  if (call->through) view.through = std::string(kernel_->program().arch().register_name(*call->through));
+  if (call->through) view.through = std::string(arch.register_name(*call->through));
   view.target_text = call->target_text;
   view.cleared = call->cleared;
   view.source = source_refs(call->source);
@@ -214,6 +211,33 @@ std::optional<CallView> LiveScene::call_before(uint64_t return_address) const {
     if (place->base->kind == code::Expression::Kind::kVariable) view.base_variable = place->base->name;
     if (view.target_text.empty() || call->target->kind == code::Expression::Kind::kVariable) view.target_text = code::text(code::load(from, 8, call->pc));
   }
+  return view;
+}
+
+std::optional<CallView> LiveScene::call_before(uint64_t return_address) const {
+  auto flow = flow_at(return_address - 1);
+  auto call = flow ? code::call_before(*flow, VirtualAddress(return_address)) : std::nullopt;
+  return call ? std::optional(call_view(*call, kernel_->program().arch())) : std::nullopt;
+}
+
+std::shared_ptr<const code::ValueFlow> LiveScene::called_at(uint64_t return_address) const {
+  auto flow = flow_at(return_address - 1);
+  auto index = flow ? flow->code().index_before(VirtualAddress(return_address)) : std::nullopt;
+  if (!index) return nullptr;
+  const auto& insn = flow->code().instructions()[*index];
+  auto callee = kernel_->program().symbol(flow->code().target_name(insn));
+  if (insn.target && kernel_->program().symbol_at(*insn.target)) return flow_at(insn.target->value);
+  return callee ? flow_at(callee->address.value) : nullptr;
+}
+
+std::optional<CallView> LiveScene::jump_below(uint64_t return_address) const {
+  auto call = call_before(return_address);
+  if (!call || call->indirect) return call;
+  auto flow = called_at(return_address);
+  auto jump = flow ? code::only_indirect_jump(*flow) : std::nullopt;
+  if (!jump) return std::nullopt;
+  CallView view = call_view(*jump, kernel_->program().arch());
+  view.tail_of = flow->code().name();
   return view;
 }
 

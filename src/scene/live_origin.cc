@@ -66,6 +66,18 @@ std::vector<OriginView> LiveScene::origin_of_target(uint64_t return_address) con
 
 std::vector<OriginView> LiveScene::origin_of_argument(uint64_t return_address, const std::string& reg) const { return origin_at_call(return_address, reg); }
 
+// The callee jumped on, and no register has changed since: the registers of the pc that is no code are its own.
+std::vector<OriginView> LiveScene::origin_at_tail_jump(uint64_t return_address) const {
+  std::vector<OriginView> steps;
+  auto flow = called_at(return_address);
+  auto jump = flow ? code::only_indirect_jump(*flow) : std::nullopt;
+  auto index = jump ? flow->code().index_of(jump->pc) : std::nullopt;
+  auto garbage = std::find_if(crashed_stack_.frames.begin(), crashed_stack_.frames.end(), [](const unwind::Frame& f) { return f.garbage_pc; });
+  if (!index || !code::known(jump->target) || garbage == crashed_stack_.frames.end()) return steps;
+  for (const auto& s : code::origin_of(*flow, *index, jump->target, garbage->registers)) steps.push_back(plain(s, kernel_->program().arch()));
+  return steps;
+}
+
 // Of an argument, or (no register) of the target of an indirect call.
 std::vector<OriginView> LiveScene::origin_at_call(uint64_t return_address, const std::string& reg) const {
   std::vector<OriginView> steps;
@@ -79,6 +91,7 @@ std::vector<OriginView> LiveScene::origin_at_call(uint64_t return_address, const
   if (reg.empty()) {
     auto made = code::call_before(*flow, VirtualAddress(return_address));
     if (made && made->indirect) wanted = made->target;
+    else if (made) return origin_at_tail_jump(return_address);
   } else if (auto number = program.arch().register_number(reg)) {
     wanted = flow->register_before(*call, *number);
   }

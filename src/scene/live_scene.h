@@ -35,6 +35,7 @@ class LiveScene : public CrashScene {
   Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
+  std::optional<CallView> jump_below(uint64_t return_address) const override;
   std::vector<OriginView> origin_of(const std::string& event, const std::string& reg) const override;
   std::vector<OriginView> origin_of_target(uint64_t return_address) const override;
   std::vector<OriginView> origin_of_argument(uint64_t return_address, const std::string& reg) const override;
@@ -68,6 +69,9 @@ class LiveScene : public CrashScene {
     const debuginfo::Type* type = nullptr;  // of what it gets, if a variable tells
   };
   std::vector<Allocation> allocations_from(const kernel::SlabCache& cache, bool modules) const;
+  std::vector<OriginView> origin_at_tail_jump(uint64_t return_address) const;
+  // The function that the direct call before a return address calls; null: none, or not readable.
+  std::shared_ptr<const code::ValueFlow> called_at(uint64_t return_address) const;
   std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
   std::vector<code::CallFound> calls_to(const std::vector<std::string>& apis, const std::vector<const object::LoadedFile*>& in) const;
   bool in_module_area(uint64_t address) const;

@@ -54,6 +54,10 @@ std::string capital(std::string text);
 std::string add_gap(Dossier& dossier, const Observations& seen);
 std::string add_link(Dossier& dossier, const Link& link, const scene::EventView& to);
 std::string add_caller(Dossier& dossier, const Observations& seen);
+// Where the pointer that was called was read from; and, if that is a task's stack, that what was registered there may be gone with its function.
+void tell_pointer_place(Verdict& verdict, const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+// Who jumped to what is no code: the function that did, or, if it is machinery (the kernel's loops over callbacks), who asked it to.
+Guilty guilty_of_jump(const Observations& seen);
 // The faulting instruction and what it reached for; "" if it is not known.
 std::string add_touch(Dossier& dossier, const scene::EventView& event);
 // What the bad pointer held, in words: "its base rax held 0x6b6b…: the poison that SLUB writes over freed memory".

@@ -65,6 +65,25 @@ std::string add_link(Dossier& dossier, const Link& link, const scene::EventView&
                      {{"value", hex(link.value)}, {"register", link.from_register}, {"event", link.from_event}, {"plus", fmt::format("{}", link.plus)}, {"equals", link.to_what + " of " + to.id}});
 }
 
+Guilty guilty_of_jump(const Observations& seen) {
+  if (!seen.caller) return {};
+  if (seen.call && !seen.call->tail_of.empty())
+    for (const auto& s : seen.call->source)
+      if (!is_machinery(s.function, s.file)) return {s.function, s.file, seen.caller->module, s.line, ""};
+  Guilty direct = guilty_of({*seen.caller});
+  return direct.function.empty() ? guilty_of(seen.caller_frames) : direct;
+}
+
+void tell_pointer_place(Verdict& verdict, const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
+  const auto* from = seen.suspect ? seen.suspect->source() : nullptr;
+  if (!from || !from->address) return;
+  cite(verdict, add_origin(dossier, *seen.suspect));
+  cite(verdict, add_identity(scene, dossier, *from->address, "the place it was read from,"));
+  if (seen.suspect->holder.kind != scene::Identity::Kind::kStack) return;
+  verdict.summary += fmt::format(" It was read from {}, {}: what is registered by its address must not outlive the function that it belongs to.", hex(*from->address), seen.suspect->holder.text);
+  verdict.would_settle.push_back("whose variable lay there: the function that registered it had to take it back before it returned");
+}
+
 std::string add_caller(Dossier& dossier, const Observations& seen) {
   if (!seen.caller) return "";
   std::string claim = fmt::format("the jump came from {}", seen.caller->symbol.empty() ? hex(seen.caller->address)
@@ -72,7 +91,9 @@ std::string add_caller(Dossier& dossier, const Observations& seen) {
   std::vector<std::pair<std::string, std::string>> values = {{"return_address", hex(seen.caller->address)}, {"found_by", seen.caller_how}};
   std::string command = "bt -l";
   if (seen.call) {
-    claim += fmt::format(": the call `{}`{}", seen.call->instruction, seen.call->source.empty() ? "" : " at " + source_text(seen.call->source));
+    claim += seen.call->tail_of.empty() ? fmt::format(": the call `{}`", seen.call->instruction)
+                                        : fmt::format(", which called {}, and that left by the jump `{}`", seen.call->tail_of, seen.call->instruction);
+    claim += fmt::format("{}", seen.call->source.empty() ? "" : " at " + source_text(seen.call->source));
     if (!seen.call->target_text.empty()) claim += fmt::format(", which calls {}", seen.call->target_text);
     values.push_back({"call", hex(seen.call->pc)});
     values.push_back({"calls", seen.call->target_text});

@@ -27,9 +27,10 @@ Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dos
     v.object.type = seen.call->object;
     v.object.member = seen.call->member;
   }
+  tell_pointer_place(v, scene, seen, dossier);
   // RCU's loop clears what it calls: NULL there may be a second hand-over of one object, which has an examiner of its own.
   if (from_rcu_loop(seen)) v.confidence = std::min(v.confidence, 0.5);
-  if (seen.caller) v.guilty = guilty_of({*seen.caller});
+  if (seen.caller) v.guilty = guilty_of_jump(seen);
   else v.would_settle.push_back(scene.facts().has_dump ? "the caller: the stack did not tell it" : "a crash dump: a log does not tell the caller");
   v.alternatives.push_back({"wild-call", "the address is NULL, or nearly so: not a stray value"});
   return {v};

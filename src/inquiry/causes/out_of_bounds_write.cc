@@ -169,7 +169,7 @@ Verdicts out_of_bounds_write(const scene::CrashScene& scene, const Observations&
   if (s.executed) cite(v, add_caller(dossier, seen));
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
-  v.guilty = s.executed && seen.caller ? guilty_of({*seen.caller}) : guilty_at(scene, *seen.fatal);
+  v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
   tell_border(v, dossier, scene, s, *o);
   name_writer(scene, v, dossier, s, *o);
   v.alternatives.push_back({"use-after-free", seen.freed ? "the object is free, but what it holds is a run that comes from before it" : "nothing on the pointer's way is free"});

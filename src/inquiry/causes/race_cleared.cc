@@ -23,7 +23,7 @@ Verdicts race_cleared(const scene::CrashScene& scene, const Observations& seen, 
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
-  v.guilty = s.executed && seen.caller ? guilty_of({*seen.caller}) : guilty_at(scene, *seen.fatal);
+  v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
   std::string name = pointer_words(s), where;
   if (check) {

@@ -81,7 +81,7 @@ Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
   if (seen.freed) cite(v, add_freed(dossier, *seen.freed));
-  v.guilty = s.executed && seen.caller ? guilty_of({*seen.caller}) : guilty_at(scene, *seen.fatal);
+  v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
   bool held = s.source() && (poisoned || (seen.freed && seen.freed->read_at));
   v.object = held ? object_holding(s) : object_reached(s);
   if (seen.freed) {

@@ -28,7 +28,8 @@ Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dos
     v.object.member = seen.call->member;
   }
   // The caller called what it was given: the one to blame is who spoilt the pointer, which is not known here. The caller is named as the place.
-  if (seen.caller) v.guilty = guilty_of({*seen.caller});
+  if (seen.caller) v.guilty = guilty_of_jump(seen);
+  tell_pointer_place(v, scene, seen, dossier);
   v.would_settle.push_back("who wrote the pointer: the last writers of " + (v.object.member.empty() ? std::string("the memory it was loaded from") : v.object.type + "." + v.object.member));
   return {v};
 }
