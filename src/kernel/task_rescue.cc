@@ -1,5 +1,7 @@
 #include "kernel/task_rescue.h"
 
+#include <unordered_set>
+
 namespace inquest::kernel {
 
 namespace {
@@ -29,12 +31,13 @@ class PidTable {
 
  private:
   void visit(uint64_t entry, int depth) {
-    if (!entry || visited_ >= kMaxNodes || depth > kMaxDepth) return;
+    if (!entry || seen_.size() >= kMaxNodes || depth > kMaxDepth) return;
     if ((entry & 3) != internal_) {
       if ((entry & 3) == 0) add_pid(VirtualAddress(entry));
       return;
     }
-    visited_++;
+    // A damaged table may lead back into itself, by each of its slots.
+    if (!seen_.insert(entry).second) return;
     std::vector<std::byte> slots(slots_->bytes);
     if (entry < 4096 || !view_.memory().read(VirtualAddress(entry - internal_ + slots_->offset), slots).ok()) {
       found_.unreadable++;
@@ -54,7 +57,8 @@ class PidTable {
   }
 
   KernelView view_;
-  uint64_t internal_ = 2, visited_ = 0;
+  uint64_t internal_ = 2;
+  std::unordered_set<uint64_t> seen_;
   std::optional<Field> slots_, head_, first_task_, link_;
   RescuedTasks found_;
 };
