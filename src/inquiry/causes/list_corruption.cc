@@ -1,6 +1,8 @@
 // A linked list is broken: an element taken off twice, freed while linked, or overwritten.
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -45,6 +47,50 @@ void name_element(const scene::CrashScene& scene, const scene::EventView& event,
   }
 }
 
+// The neighbour that the message names, "(prev=…)" or "(next=…)" (lib/list_debug.c, 5.19 and up: by its true address).
+std::optional<uint64_t> neighbour_named(const std::string& header) {
+  for (const char* word : {"(prev=", "(next="}) {
+    size_t at = header.find(word);
+    if (at == header.npos) continue;
+    uint64_t value = 0;
+    const char* from = header.data() + at + 6;
+    if (std::from_chars(from, header.data() + header.size(), value, 16).ec == std::errc() && value >> 63) return value;
+  }
+  return std::nullopt;
+}
+
+// What became of the neighbour that does not point back: given back, taken into another list, or neither.
+void tell_neighbour(const scene::CrashScene& scene, const std::string& header, Verdict& v, Dossier& dossier) {
+  auto neighbour = neighbour_named(header);
+  auto shape = neighbour ? list_shape(scene, *neighbour) : ListShape{};
+  if (!shape.readable) {
+    v.would_settle.push_back("whether a neighbour is free: `kmem` of the addresses that the message names");
+    return;
+  }
+  cite(v, add_identity(scene, dossier, *neighbour, "the neighbour"));
+  auto id = scene.identify(*neighbour);
+  if (id.kind == scene::Identity::Kind::kSlab && id.free.value_or(false)) {
+    v.confidence = 0.9;
+    v.summary += fmt::format(" The neighbour at {} is free: it was given back while it was still linked.", hex(*neighbour));
+    return;
+  }
+  auto after = list_shape(scene, shape.next), before = list_shape(scene, shape.prev);
+  bool sound = !shape.self_next && after.readable && before.readable && after.prev == *neighbour && before.next == *neighbour;
+  if (!sound) {
+    v.summary += " The neighbour was overwritten, or the list was changed without its lock.";
+    v.would_settle.push_back("who wrote the neighbour's pointers last");
+    return;
+  }
+  v.confidence = 0.9;
+  std::string list;
+  for (uint64_t link : {shape.next, shape.prev})
+    if (auto at = scene.identify(link); list.empty() && at.kind == scene::Identity::Kind::kSymbol) list = at.text;
+  cite(v, dossier.add(Origin::kMemory, fmt::format("the neighbour at {} is whole in another list: {} and {}, which its pointers hold, both lead back to it", hex(*neighbour), hex(shape.next), hex(shape.prev)),
+                      fmt::format("rd {} 2", bare_hex(*neighbour)), {{"next", hex(shape.next)}, {"prev", hex(shape.prev)}}));
+  v.summary += fmt::format(" The neighbour at {} is in order, but in another list{}: it was added there without being taken off this one.", hex(*neighbour), list.empty() ? "" : fmt::format(" ({})", list));
+  v.would_settle.push_back("who adds to that other list: `writers` of the member");
+}
+
 Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier, const scene::EventView& event) {
   Verdict v;
   v.cause = "list-corruption";
@@ -54,15 +100,14 @@ Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dos
   name_element(scene, event, v, dossier);
   if (&event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
   v.guilty = guilty_at(scene, event);
-  std::string object = v.object.type.empty() ? "A list element" : fmt::format("{} of {}{}", v.object.member.empty() ? "A list element" : v.object.member, v.object.type,
+  std::string object = v.object.type.empty() ? twice ? "A list element" : "an element" : fmt::format("{} of {}{}", v.object.member.empty() ? "A list element" : v.object.member, v.object.type,
                                                                              v.object.address.empty() ? "" : " at " + v.object.address);
   std::string who = v.guilty.function.empty() ? "the kernel" : v.guilty.function;
   if (twice) v.summary = fmt::format("{} was taken off its list a second time by {}: its pointers are those of an element that is on no list ({}).", object, who, headline(event));
-  else v.summary = fmt::format("{}'s list is broken, as {} found: {}. A neighbour's pointers do not lead back: an element was freed or overwritten while linked, or the list changed without its lock.",
-                               object, who, headline(event));
+  else v.summary = fmt::format("The list of {} is broken, as {} found: {} A neighbour's pointers do not lead back.", object, who, sentence(headline(event)));
   if (seen.freed) cite(v, add_freed(dossier, *seen.freed));
   v.alternatives.push_back({"use-after-free", twice ? "the pointers are list poison, which only list_del() writes" : "possible: a neighbour may have been freed while linked; the list is what is proven broken"});
-  if (!twice) v.would_settle.push_back("whether a neighbour is free: `kmem` of the addresses that the message names");
+  if (!twice) tell_neighbour(scene, event.event.header, v, dossier);
   return {v};
 }
 
