@@ -22,6 +22,9 @@ constexpr Command kCommands[] = {
     {"ps", "ps [-k | -u] [PID | COMMAND]...", "Every task; > marks those that were running.", c::ps},
     {"task", "task [-R MEMBER,MEMBER] [-x] [PID | TASK]...", "A task: state, flags, parent, CPU, stack, memory, when it last ran; -R: these members of its task_struct. Without a word: the crashed one.\n"
      "  task 1\n  task -R pid,comm,thread.sp 1", c::task},
+    {"files", "files [PID | TASK]...", "The files a task has open: descriptor, file, dentry, inode, path. Without a word: the crashed task's.\n  files 1", c::files},
+    {"runq", "runq [-c CPU]", "Each CPU's run queue: what runs, and the real-time and fair tasks that are to run.\n  runq", c::runq},
+    {"timer", "timer [-c CPU]", "The pending timers of each CPU's timer wheel, earliest first: when, in jiffies from now, and which function.\n  timer -c 0", c::timer},
     {"mod", "mod [-s NAME [FILE]] [-S]", "The modules, where they lie, and their debuginfo (found by build ID; loaded when first needed).", c::mod},
     {"rd", "rd [-8 | -16 | -32 | -64] [-s] [-x] [-p] ADDRESS | SYMBOL [COUNT]", "Memory. -s: addresses as symbols. -x: no text. -p: a physical address.\n  rd ffff8c2002647010 2\n  rd linux_banner 20", c::rd},
     {"struct", "struct TYPE[.MEMBER[,MEMBER]] [-x] [-o] [ADDRESS [COUNT]]", "A structure's layout (-o: with offsets), or what lies at an address laid out as it. -x: hexadecimal.\n  struct xa_node.private_list -xo\n  struct list_head ffff8c2002647010", c::structure},

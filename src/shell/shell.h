@@ -62,6 +62,9 @@ Result<std::string> ps(const Context&, const Words&);
 Result<std::string> bt(const Context&, const Words&);
 Result<std::string> foreach(const Context&, const Words&);
 Result<std::string> task(const Context&, const Words&);
+Result<std::string> files(const Context&, const Words&);
+Result<std::string> runq(const Context&, const Words&);
+Result<std::string> timer(const Context&, const Words&);
 const kernel::Task* find_task(const Context& context, const std::string& word);  // by PID or address; null: none
 const kernel::Task* crashed_task(const Context& context);                         // null: not known
 std::string stack_of_task(const Context& context, const kernel::Task& task, const Words& words);  // as bt prints it; thread-safe

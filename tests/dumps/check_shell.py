@@ -84,6 +84,27 @@ def tasks_and_caches(ask, tasks):
     ask.says('callbacks delayed_work_timer_fn', r'code that ran at load time \(__init\) is gone and was not looked at\n$')
 
 
+def queues(ask, init):
+    """What runs by `runq` and by `ps`; timers and files by their commands and by their structures."""
+    running = {line.split()[1] for line in ask('ps')[0].splitlines() if line.startswith('>')}
+    told = ask('runq')[0]
+    ask.that('runq', set(re.findall(r'CURRENT: PID: (\d+)', told)) == running and running, f'{running} {told}')
+    ask.that('runq -c 0', ask('runq -c 0')[0].count('RUNQUEUE') == 1, '')
+    ask.refuses('runq -c 4000', 'no such CPU')
+    timers = re.findall(r'^ +(\d+) +(-?\d+)  ([0-9a-f]{16})  ([0-9a-f]{16})  <(\S+)', ask('timer')[0], re.M)
+    ask.that('timer', len(timers) > 5 and all(not name.startswith('(') for *_, name in timers), timers)
+    for expires, left, at, function, _ in timers[:3]:
+        ask.says(f'struct timer_list.expires,function {at}', rf'  expires = {expires}\n  function = 0x{function} ')
+        ask.says(f'p (long)({expires} - jiffies)', rf'^\$1 = {left}\n')
+    table = re.findall(r'^ +(\d+) ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16}) (\S+) +(\S+)$', ask('files 1')[0], re.M)
+    ask.that('files 1', {'0', '1', '2'} <= {row[0] for row in table} and all(row[5].startswith('/') for row in table), table)
+    for fd, file, dentry, inode, *_ in table[:2]:
+        ask.says(f'p ((struct task_struct *)0x{init})->files->fdt->fd[{fd}]', file)
+        ask.says(f'p ((struct file *)0x{file})->f_path.dentry', dentry)
+        ask.says(f'p ((struct dentry *)0x{dentry})->d_inode', inode)
+    ask.says('files 1', r'\nROOT: /    CWD: /')
+
+
 def main():
     program = sys.argv[1]
     checks = lab_dumps.Checks()
@@ -98,6 +119,7 @@ def main():
         expressions(ask, [t for t in tasks if t[0]])
         lists(ask, tasks)
         tasks_and_caches(ask, tasks)
+        queues(ask, next(at for pid, at, _ in tasks if pid == 1))
     checks.finish()
 
 
