@@ -118,9 +118,14 @@ std::optional<ConditionView> LiveScene::condition_of_call(uint64_t return_addres
   return condition_view(*c, *flow, registers);
 }
 
+// WARN_ONCE()'s own flag: __already_done since 5.14 (include/linux/once_lite.h: a358f40600b3), __warned before. What was found wrong was asked before it.
+static bool is_once_flag(const code::Condition& c) { return c.text.find("__already_done") != std::string::npos || c.text.find("__warned") != std::string::npos; }
+
 void read_trap(EventView& view, const code::ValueFlow& flow, size_t instruction, const arch::Registers& registers) {
   VirtualAddress pc = flow.code().instructions()[instruction].address;
-  if (auto c = code::condition_of_trap(flow, pc)) view.condition = condition_view(*c, flow, registers);
+  auto c = code::condition_of_trap(flow, pc);
+  if (c && is_once_flag(*c)) c = code::condition_of_trap(flow, c->compare);
+  if (c && !is_once_flag(*c)) view.condition = condition_view(*c, flow, registers);
   if (auto t = code::touch_at(flow, pc, &registers)) view.touch = touch_view(*t, registers);
   view.divisor = divisor_view(flow, instruction, registers);
 }
