@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -80,6 +82,7 @@ void tell_pointer_place(Verdict& verdict, const scene::CrashScene& scene, const 
   cite(verdict, add_origin(dossier, *seen.suspect));
   cite(verdict, add_identity(scene, dossier, *from->address, "the place it was read from,"));
   if (seen.suspect->holder.kind != scene::Identity::Kind::kStack) return;
+  verdict.confidence = std::min(verdict.confidence, 0.6);  // true of the last step only
   verdict.summary += fmt::format(" It was read from {}, {}: what is registered by its address must not outlive the function that it belongs to.", hex(*from->address), seen.suspect->holder.text);
   verdict.would_settle.push_back("whose variable lay there: the function that registered it had to take it back before it returned");
 }
