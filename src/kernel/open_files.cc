@@ -74,17 +74,22 @@ class Paths {
   std::optional<Field> parent_, name_, inode_, ops_, super_, dname_, type_, type_name_, number_, mnt_root_, mnt_, mnt_parent_, mountpoint_;
 };
 
-OpenFile read_file(const KernelView& view, const Paths& paths, unsigned fd, VirtualAddress file) {
+struct FileFields {
+  explicit FileFields(const KernelView& view)
+      : dentry(view.field("file", "f_path.dentry")), mnt(view.field("file", "f_path.mnt")), inode(view.field("file", "f_inode")),  // 3.9 (dd37978c50bc)
+        inode_of_dentry(view.field("dentry", "d_inode")), mode(view.field("inode", "i_mode")) {}
+  std::optional<Field> dentry, mnt, inode, inode_of_dentry, mode;
+};
+
+OpenFile read_file(const KernelView& view, const Paths& paths, const FileFields& f, unsigned fd, VirtualAddress file) {
   OpenFile open;
   open.fd = fd;
   open.file = file;
-  auto dentry = view.field("file", "f_path.dentry"), mnt = view.field("file", "f_path.mnt");
-  auto inode = view.field("file", "f_inode"), of_dentry = view.field("dentry", "d_inode"), mode = view.field("inode", "i_mode");  // f_inode: 3.9 (dd37978c50bc)
-  if (dentry) open.dentry = VirtualAddress(view.read(file, *dentry).value_or(0));
-  if (inode) open.inode = VirtualAddress(view.read(file, *inode).value_or(0));
-  else if (of_dentry && !open.dentry.is_null()) open.inode = VirtualAddress(view.read(open.dentry, *of_dentry).value_or(0));
-  if (mode && !open.inode.is_null()) open.mode = view.read(open.inode, *mode).maybe();
-  if (mnt && !open.dentry.is_null()) open.path = paths.path(VirtualAddress(view.read(file, *mnt).value_or(0)), open.dentry);
+  if (f.dentry) open.dentry = VirtualAddress(view.read(file, *f.dentry).value_or(0));
+  if (f.inode) open.inode = VirtualAddress(view.read(file, *f.inode).value_or(0));
+  else if (f.inode_of_dentry && !open.dentry.is_null()) open.inode = VirtualAddress(view.read(open.dentry, *f.inode_of_dentry).value_or(0));
+  if (f.mode && !open.inode.is_null()) open.mode = view.read(open.inode, *f.mode).maybe();
+  if (f.mnt && !open.dentry.is_null()) open.path = paths.path(VirtualAddress(view.read(file, *f.mnt).value_or(0)), open.dentry);
   return open;
 }
 
@@ -102,6 +107,7 @@ void read_table(const KernelView& view, const Paths& paths, VirtualAddress table
     return;
   }
   if (*count > kMaxFds) open.problem = fmt::format("the descriptor table claims {} entries; {} are looked at", *count, kMaxFds);
+  FileFields fields(view);
   uint64_t last = std::min(*count, kMaxFds);
   for (uint64_t fd = 0; fd < last; fd += kBatch) {
     std::vector<std::byte> bytes(std::min(kBatch, last - fd) * 8);
@@ -110,7 +116,7 @@ void read_table(const KernelView& view, const Paths& paths, VirtualAddress table
       return;
     }
     for (uint64_t i = 0; i * 8 < bytes.size(); i++)
-      if (auto file = load_unchecked<uint64_t>(bytes.data() + i * 8)) open.files.push_back(read_file(view, paths, unsigned(fd + i), VirtualAddress(file)));
+      if (auto file = load_unchecked<uint64_t>(bytes.data() + i * 8)) open.files.push_back(read_file(view, paths, fields, unsigned(fd + i), VirtualAddress(file)));
   }
 }
 

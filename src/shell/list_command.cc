@@ -11,6 +11,7 @@ namespace inquest::shell::commands_of {
 
 namespace {
 
+constexpr size_t kMaxText = 64u << 20;
 constexpr uint64_t kMaxOffset = 1 << 16;   // a larger number is an address
 
 struct ListWords {
@@ -138,6 +139,7 @@ Result<std::string> list(const Context& context, const Words& words) {
   if (walk.elements.empty() && !walk.stopped.empty()) return Error(ErrorCode::kUnreadable, walk.stopped);
   std::string out;
   for (VirtualAddress element : walk.elements) {
+    if (out.size() > kMaxText) return out + "stopped: this is 64 MiB of text\n";
     out += fmt::format("{:x}\n", element.value);
     for (const auto& [type, members] : shown) {
       auto text = value_text(object::Value(context.program(), type, element), members, options);
