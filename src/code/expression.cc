@@ -71,21 +71,12 @@ std::string place_text(const Place& place, bool address, unsigned size, int dept
 }
 
 // "cabin->state" of `cabin's byte & 15`: the bit-field of which just these bits are. "" if there is none.
-std::string bit_field_text(const Expression& e, int depth) {
-  if (e.name != "&" || !known(e.left) || e.left->kind != Kind::kLoad || !known(e.right) || e.right->kind != Kind::kConstant || !e.right->number) return "";
-  auto place = place_of(e.left->left);
-  uint64_t mask = e.right->number;
-  unsigned low = unsigned(std::countr_zero(mask)), bits = unsigned(std::popcount(mask));
-  if (!place || place->offset < 0 || mask >> low != (bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1)) return "";
-  for (const auto& m : place->members) {
-    if (m.member.bit_size != bits || m.member.bit_offset != uint64_t(place->offset) * 8 + low) continue;
-    Place one = *place;
-    one.members = {m};
-    one.members.front().member.bit_offset = uint64_t(place->offset) * 8;
-    one.members.front().member.bit_size = 0;
-    return place_text(one, false, e.left->size, depth);
-  }
-  return "";
+std::string bit_field_text(const ExpressionRef& e, int depth) {
+  auto place = bit_field_of(e);
+  if (!place) return "";
+  place->members.front().member.bit_offset = uint64_t(place->offset) * 8;
+  place->members.front().member.bit_size = 0;
+  return place_text(*place, false, e->left->size, depth);
 }
 
 std::string text_at(const ExpressionRef& e, int depth) {
@@ -101,7 +92,7 @@ std::string text_at(const ExpressionRef& e, int depth) {
     case Kind::kPerCpu: return "this_cpu_ptr(&" + e->name + ")";
     case Kind::kMerged: return "a " + (e->type ? debuginfo::spell(e->type.type) : "?");
     case Kind::kBinary: {
-      std::string field = bit_field_text(*e, depth);
+      std::string field = bit_field_text(e, depth);
       return field.empty() ? text_at(e->left, depth + 1) + " " + e->name + " " + text_at(e->right, depth + 1) : field;
     }
     case Kind::kOffset: {
@@ -221,6 +212,23 @@ std::optional<Place> place_of(const ExpressionRef& address) {
       }
   }
   return place;
+}
+
+std::optional<Place> bit_field_of(const ExpressionRef& e) {
+  if (!known(e) || e->kind != Kind::kBinary || e->name != "&" || !known(e->left) || e->left->kind != Kind::kLoad || !known(e->right)) return std::nullopt;
+  auto place = e->right->kind == Kind::kConstant && e->right->number ? place_of(e->left->left) : std::nullopt;
+  if (!place || place->offset < 0) return std::nullopt;
+  uint64_t mask = e->right->number;
+  unsigned low = unsigned(std::countr_zero(mask)), bits = unsigned(std::popcount(mask));
+  if (mask >> low != (bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1)) return std::nullopt;
+  for (const auto& m : place->members) {
+    if (m.member.bit_size != bits || m.member.bit_offset != uint64_t(place->offset) * 8 + low) continue;
+    Place one = *place;
+    one.members = {m};
+    one.member = m.path;
+    return one;
+  }
+  return std::nullopt;
 }
 
 ExpressionRef loaded_from(const ExpressionRef& e) {

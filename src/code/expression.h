@@ -78,6 +78,8 @@ struct Place {
   std::string member;                 // the outermost member that starts exactly there ("private_list"), "" if none
 };
 std::optional<Place> place_of(const ExpressionRef& address);
+// Of `load & mask`: the bit-field of which just these bits are, as the only member; nothing else.
+std::optional<Place> bit_field_of(const ExpressionRef& e);
 // The address that a load read; nothing if `e` is no load (variables are looked through).
 ExpressionRef loaded_from(const ExpressionRef& e);
 // The variable at the bottom of a chain of offsets and loads: `node` of `node->private_list.next`.

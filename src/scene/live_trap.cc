@@ -23,7 +23,7 @@ Side side(const code::Evaluator& at, const code::ExpressionRef& e, const std::op
 
 void name_object(ConditionView& view, const code::Evaluator& at, const code::ExpressionRef& e) {
   auto from = code::loaded_from(e);
-  auto place = from ? code::place_of(from) : std::nullopt;
+  auto place = from ? code::place_of(from) : code::bit_field_of(e);
   if (!place || !place->object || !view.object.empty()) return;
   view.object = debuginfo::spell(place->object);
   view.object_address = at.value(place->base).number;
