@@ -1,4 +1,5 @@
 // The JSON of docs/report.md, schema 1: fields may be added, none renamed. Unknown is null or absent from a list, never a made-up zero.
+#include <cmath>
 #include <fmt/format.h>
 
 #include "report/clean.h"
@@ -190,7 +191,7 @@ void write_system(Json& j, const kernel::SystemFacts& s) {
 void write_verdict(Json& j, const inquiry::Verdict& v) {
   j.object([&] {
     j.field("cause", v.cause);
-    j.field("confidence", v.confidence);
+    j.field("confidence", std::round(v.confidence * 100) / 100);
     j.field("summary", v.summary);
     j.key("object");
     j.object([&] {

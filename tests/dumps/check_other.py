@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The lab's other cases: the cause is one of those its case.json accepts, and no healthy kernel is accused.
 usage: check_other.py INQUEST"""
+import json
 import sys
+import tempfile
 
 import lab_dumps
 
@@ -15,12 +17,32 @@ def check_null_member(checks, dump, r):
     checks.that(f'{dump}: confidence', v['confidence'] >= 0.8, v['confidence'])
 
 
+def check_log_with_debuginfo(checks, program, dump):
+    """The log alone, as somebody pastes it, with the vmlinux: the dump's lines and cause, with less confidence than the dump gives."""
+    text = lab_dumps.run(program, 'log', *dump.paths)
+    with tempfile.NamedTemporaryFile(suffix='.log') as log:
+        log.write(text.stdout)
+        log.flush()
+        r = json.loads(lab_dumps.run(program, 'report', log.name, '-d', dump.debug, '--format', 'json').stdout)
+    whole = lab_dumps.report(program, dump)
+    v = r['verdicts'][0]
+    checks.that(f'{dump}, its log with debuginfo: cause', v['cause'] == whole['verdicts'][0]['cause'], v['cause'])
+    checks.that(f'{dump}, its log with debuginfo: confidence', 0.5 <= v['confidence'] < whole['verdicts'][0]['confidence'], v['confidence'])
+    checks.that(f'{dump}, its log with debuginfo: guilty line', v['guilty']['line'] == whole['verdicts'][0]['guilty']['line'], v['guilty'])
+    lines = [[(f.get('file'), f.get('line')) for f in e['frames']] for e in r['events']]
+    wanted = [[(f.get('file'), f.get('line')) for f in e['frames']] for e in whole['events']]
+    checks.that(f'{dump}, its log with debuginfo: lines', lines == wanted and lines[0] and lines[0][0][1], lines[:1])
+
+
 def main():
     program = sys.argv[1]
     found = [d for d in lab_dumps.dumps() if d.case != 'stid_race' and not d.truth.get('casebook')]  # scored by tests/casebook
     if not found:
         lab_dumps.skip('the lab has no such dumps')
     checks = lab_dumps.Checks()
+    for dump in lab_dumps.dumps(case='stid_race', form='kdump-lzo31') + lab_dumps.dumps(case='stid_race', arch='aarch64', form='kdump-zlib'):
+        if '64k' not in dump.release:
+            check_log_with_debuginfo(checks, program, dump)
     for dump in found:
         try:
             r = lab_dumps.report(program, dump)
