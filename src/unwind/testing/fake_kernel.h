@@ -102,7 +102,7 @@ class FakeKernel {
   void put(VirtualAddress at, uint64_t value, uint64_t size = 8) {
     for (auto [start, bytes] : {std::pair{text(), &text_}, {stack(), &stack_}, {data(), &data_}}) {
       if (at < start || at - start > bytes->size() || size > bytes->size() - (at - start)) continue;
-      for (uint64_t b = 0; b < size; b++) (*bytes)[at - start + b] = char(value >> (8 * b));
+      for (uint64_t b = 0; b < size; b++) (*bytes)[at - start + b] = b < 8 ? char(value >> (8 * b)) : 0;
       return;
     }
     std::abort();
