@@ -191,7 +191,7 @@ void write_system(Json& j, const kernel::SystemFacts& s) {
 void write_verdict(Json& j, const inquiry::Verdict& v) {
   j.object([&] {
     j.field("cause", v.cause);
-    j.field("confidence", std::round(v.confidence * 100) / 100);
+    j.field("confidence", std::round(v.confidence * 1000) / 1000);
     j.field("summary", v.summary);
     j.key("object");
     j.object([&] {
