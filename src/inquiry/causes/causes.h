@@ -56,6 +56,8 @@ std::string add_link(Dossier& dossier, const Link& link, const scene::EventView&
 std::string add_caller(Dossier& dossier, const Observations& seen);
 // Where the pointer that was called was read from; and, if that is a task's stack, that what was registered there may be gone with its function.
 void tell_pointer_place(Verdict& verdict, const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+// The innermost function of a place that is no shared machinery; no function if all of it is.
+Guilty guilty_of_source(const std::vector<scene::SourceRef>& source, const std::string& module);
 // Who jumped to what is no code: the function that did, or, if it is machinery (the kernel's loops over callbacks), who asked it to.
 Guilty guilty_of_jump(const Observations& seen);
 // The faulting instruction and what it reached for; "" if it is not known.

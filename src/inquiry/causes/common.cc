@@ -67,11 +67,16 @@ std::string add_link(Dossier& dossier, const Link& link, const scene::EventView&
                      {{"value", hex(link.value)}, {"register", link.from_register}, {"event", link.from_event}, {"plus", fmt::format("{}", link.plus)}, {"equals", link.to_what + " of " + to.id}});
 }
 
+Guilty guilty_of_source(const std::vector<scene::SourceRef>& source, const std::string& module) {
+  for (const auto& s : source)
+    if (!is_machinery(s.function, s.file)) return {s.function, s.file, module, s.line, ""};
+  return {};
+}
+
 Guilty guilty_of_jump(const Observations& seen) {
   if (!seen.caller) return {};
   if (seen.call && !seen.call->tail_of.empty())
-    for (const auto& s : seen.call->source)
-      if (!is_machinery(s.function, s.file)) return {s.function, s.file, seen.caller->module, s.line, ""};
+    if (Guilty g = guilty_of_source(seen.call->source, seen.caller->module); !g.function.empty()) return g;
   Guilty direct = guilty_of({*seen.caller});
   return direct.function.empty() ? guilty_of(seen.caller_frames) : direct;
 }
@@ -96,7 +101,7 @@ std::string add_caller(Dossier& dossier, const Observations& seen) {
   if (seen.call) {
     claim += seen.call->tail_of.empty() ? fmt::format(": the call `{}`", seen.call->instruction)
                                         : fmt::format(", which called {}, and that left by the jump `{}`", seen.call->tail_of, seen.call->instruction);
-    claim += fmt::format("{}", seen.call->source.empty() ? "" : " at " + source_text(seen.call->source));
+    if (!seen.call->source.empty()) claim += " at " + source_text(seen.call->source);
     if (!seen.call->target_text.empty()) claim += fmt::format(", which calls {}", seen.call->target_text);
     values.push_back({"call", hex(seen.call->pc)});
     values.push_back({"calls", seen.call->target_text});

@@ -50,13 +50,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
   v.confidence = 0.6;
   v.evidence.push_back(add_event(dossier, event));
   v.guilty = guilty_at(scene, event);
-  if (!event.source.empty()) {
-    for (const auto& s : event.source)
-      if (!is_machinery(s.function, s.file)) {
-        v.guilty = {s.function, s.file, event.event.function_module, s.line};
-        break;
-      }
-  }
+  if (Guilty g = guilty_of_source(event.source, event.event.function_module); !g.function.empty()) v.guilty = g;
   std::string what = fmt::format("offset {:#x} of a NULL pointer", fault);
   if (event.touch) {
     const auto& t = *event.touch;

@@ -81,11 +81,7 @@ Verdicts first_of_empty_list(const scene::CrashScene& scene, const Observations&
   v.object.members = head.members;
   if (!head.members.empty()) v.object.member = head.members.front();
   v.guilty = guilty_at(scene, *seen.fatal);
-  for (const auto& source : head.source)
-    if (!is_machinery(source.function, source.file)) {
-      v.guilty = {source.function, source.file, v.guilty.module, source.line};
-      break;
-    }
+  if (Guilty g = guilty_of_source(head.source, v.guilty.module); !g.function.empty()) v.guilty = g;
   v.summary = fmt::format("{} took the first entry of a list that is empty ({}): what lies around its head was used as an entry, and {} there is {}, no pointer.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
                           list, pointer_words(s), hex(s.value));
   v.alternatives.push_back({"null-dereference", "the value is near 0 by chance: it is no member of an entry at all"});
