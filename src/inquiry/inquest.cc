@@ -14,6 +14,7 @@ const std::vector<Examiner>& examiners() {
       {"freed-armed-timer", causes::freed_armed_timer},
       {"freed-queued-work", causes::freed_queued_work},
       {"use-after-free", causes::use_after_free},
+      {"use-after-free", causes::stale_stack},
       {"double-free", causes::double_free},
       {"list-corruption", causes::list_corruption},
       {"refcount-underflow", causes::refcount_underflow},
@@ -59,6 +60,21 @@ static void weigh(std::vector<Verdict>& verdicts) {
   }
 }
 
+// The structs on the way to the member, and of an element ("recipes[3]") the array.
+static void spell_out(const scene::CrashScene& scene, ObjectRef& object) {
+  auto add = [](std::vector<std::string>& to, const std::string& name) {
+    if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(name);
+  };
+  if (!object.type.empty() && object.member.find('.') != std::string::npos) {
+    std::vector<std::string> along = scene.types_along(object.type, object.member), more;
+    more.swap(object.types);
+    object.types = std::move(along);
+    for (const auto& t : more) add(object.types, t);
+  }
+  for (const auto& m : std::vector<std::string>(object.members))
+    if (m.ends_with(']')) add(object.members, m.substr(0, m.find('[')));
+}
+
 Inquiry inquire(const scene::CrashScene& scene) {
   Inquiry inquiry;
   inquiry.seen = observe(scene, inquiry.dossier);
@@ -66,8 +82,7 @@ Inquiry inquire(const scene::CrashScene& scene) {
   if (inquiry.seen.suspect) inquiry.seen.freed = freed_object(scene, *inquiry.seen.suspect);
   for (const Examiner& examiner : examiners())
     for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
-  for (Verdict& v : inquiry.verdicts)
-    if (!v.object.type.empty() && v.object.member.find('.') != std::string::npos) v.object.types = scene.types_along(v.object.type, v.object.member);
+  for (Verdict& v : inquiry.verdicts) spell_out(scene, v.object);
   // A log is what the kernel chose to print; with its memory at hand the same claim could be refuted. Who pulled the trigger is printed whole.
   constexpr double kMostWithoutMemory = 0.9;
   if (!scene.facts().has_dump)

@@ -183,6 +183,18 @@ void add_journey(const scene::CrashScene& scene, Suspect& s) {
     step.source = j.source;
     s.origin.push_back(std::move(step));
   }
+  // An element whose index is not known lies in what the pointer before it points at.
+  for (size_t i = 0; i + 1 < s.origin.size(); i++) {
+    auto& step = s.origin[i];
+    const auto& base = s.origin[i + 1];
+    if (!step.object.empty() || !step.address || !base.value || *step.address < *base.value || !base.type.ends_with(" *")) continue;
+    std::string object = base.type.substr(0, base.type.size() - 2);
+    uint64_t offset = *step.address - *base.value;
+    if (object.ends_with('*') || offset >= scene.size_of(object).value_or(0)) continue;
+    step.object = object;
+    step.offset = int64_t(offset);
+    for (const auto& m : scene.members_at(object, offset)) step.members.push_back(m.path);
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "oops/event.h"
 #include "scene/frame_view.h"
 #include "scene/lock_graph.h"
+#include "scene/makers.h"
 #include "scene/references.h"
 
 namespace inquest::oops {
@@ -241,12 +242,6 @@ struct CacheUse {                      // what a slab cache holds
   std::optional<bool> reclaimable;
 };
 
-struct StoreSite {                     // code that stores to a member
-  std::string function;
-  uint64_t pc = 0;
-  std::vector<SourceRef> source;
-};
-
 struct Facts {
   kernel::SystemFacts system;
   bool has_dump = false, has_debuginfo = false;
@@ -285,6 +280,16 @@ class CrashScene {
   // Code of the modules that know `type` which fills a member of it (an array; "" = any array): stores to it, or passes its address to a copying
   // function. No type: of any other struct, in the modules that know the struct `beside`.
   virtual std::vector<StoreSite> fillers_of(const std::string&, const std::string&, const std::string&) const { return {}; }
+  // Code of the modules that know `type` (a struct) which stores to its member at an offset, or changes it.
+  virtual std::vector<WriterView> writers_of(const std::string&, uint64_t) const { return {}; }
+  // … in which an inlined helper, whose name starts with one of these, works on the address of that member, or on the member itself.
+  virtual std::vector<HelperSite> helper_sites(const std::vector<std::string>&, const std::string&, uint64_t) const { return {}; }
+  // … that keeps a variable of the type in its stack frame; the crashed thread's modules alone.
+  virtual std::vector<StoreSite> locals_of(const std::string&) const { return {}; }
+  // Whose a place on a task's stack is now; nothing: it is on no stack of a task, or the stack could not be walked.
+  virtual std::optional<StackPlace> stack_place(uint64_t) const { return std::nullopt; }
+  // The struct that an object of a general cache (kmalloc-64) is, by the typed pointers to its start; "" if they do not tell, or disagree. One scan of what is stored.
+  virtual std::string type_by_references(uint64_t) const { return ""; }
   // The slab object before (-1) or behind (1) the one at an address, in the same slab; kUnknown if there is none.
   virtual Identity neighbour(uint64_t, int) const { return {}; }
   // The slab caches that hold most memory, largest first.

@@ -107,6 +107,14 @@ std::vector<StoreSite> LiveScene::fillers_of(const std::string& type, const std:
         for (const auto& store : flow->stores())
           if (!code::known(store.address) || !code::place_of(store.address)->object) through = store.instruction;
       if (taken && through && store_size_small(*flow, *through)) add(*through);
+      // An element whose index is in a register: what it is counted from is the array's place.
+      for (size_t i = 0; i < flow->code().instructions().size(); i++) {
+        const auto& insn = flow->code().instructions()[i];
+        if (insn.operation != arch::Operation::kStore || !insn.destination.is_memory() || insn.destination.memory.index == arch::kNoRegister || insn.left.is_immediate()) continue;
+        auto first = insn.destination.memory;
+        first.index = arch::kNoRegister;
+        if (ours(flow->address(flow->before(i), i, first))) add(i);
+      }
       for (const auto& store : flow->stores())
         if (ours(store.address) && !(code::known(store.value) && store.value->kind == code::Expression::Kind::kConstant)) add(store.instruction);
     }

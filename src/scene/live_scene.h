@@ -2,6 +2,7 @@
 // The kernel must outlive it. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,11 @@ class LiveScene : public CrashScene {
   std::vector<StoreSite> freers_of(const std::string& type) const override;
   std::vector<StoreSite> allocators_of(const std::string& cache) const override;
   std::vector<StoreSite> fillers_of(const std::string& type, const std::string& member, const std::string& beside) const override;
+  std::vector<WriterView> writers_of(const std::string& type, uint64_t offset) const override;
+  std::vector<HelperSite> helper_sites(const std::vector<std::string>& helpers, const std::string& type, uint64_t offset) const override;
+  std::vector<StoreSite> locals_of(const std::string& type) const override;
+  std::optional<StackPlace> stack_place(uint64_t address) const override;
+  std::string type_by_references(uint64_t object_start) const override;
   Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
@@ -72,7 +78,10 @@ class LiveScene : public CrashScene {
   std::vector<OriginView> origin_at_tail_jump(uint64_t return_address) const;
   // The function that the direct call before a return address calls; null: none, or not readable.
   std::shared_ptr<const code::ValueFlow> called_at(uint64_t return_address) const;
+  std::string type_by_references(uint64_t object_start, int depth) const;
   std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
+  // The flow of every function of the modules that know a type; bounded.
+  void each_function_with(const std::string& type, const std::function<void(const std::string& name, const code::ValueFlow& flow)>& look) const;
   std::vector<code::CallFound> calls_to(const std::vector<std::string>& apis, const std::vector<const object::LoadedFile*>& in) const;
   bool in_module_area(uint64_t address) const;
   unwind::Stack stack_of(const EventView& event) const;

@@ -14,6 +14,7 @@ Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dos
 Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts stale_stack(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts freed_armed_timer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts freed_queued_work(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts unloaded_module(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);

@@ -1,6 +1,7 @@
 // A linked list is broken: an element taken off twice, freed while linked, or overwritten.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "inquiry/causes/causes.h"
@@ -19,8 +20,8 @@ const scene::EventView* reported(const scene::CrashScene& scene) {
 
 bool taken_off_already(const std::string& header) { return header.find("LIST_POISON") != std::string::npos || header.find("is NULL") != std::string::npos; }
 
-// The list's element in the words of the function that called the list helper: `&page->lru` of struct page.
-void name_element(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
+// The list's element in the words of the function that called the list helper: `&page->lru` of struct page. Gives the member's offset.
+std::optional<uint64_t> name_element(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
   const auto frames = frames_behind(scene, event);
   for (const auto& f : frames) {
     if (f.exact || !f.address) continue;
@@ -41,10 +42,34 @@ void name_element(const scene::CrashScene& scene, const scene::EventView& event,
       if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value - uint64_t(a.offset));
       cite(v, dossier.add(Origin::kCode, fmt::format("the element is {} ({} of {}), passed by {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
                           {{"type", a.object}, {"member", v.object.member}}));
-      return;
+      return uint64_t(a.offset);
     }
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Who links the element into the list that its neighbour is found in: by the list's head, a variable or a member of a known object.
+void name_adder(const scene::CrashScene& scene, uint64_t head, uint64_t offset, Verdict& v, Dossier& dossier) {
+  auto sites = scene.helper_sites({"list_add", "list_move", "__list_add", "hlist_add"}, v.object.type, offset);
+  ObjectRef holder;
+  name_by_memory(scene, head, holder);
+  std::string member = holder.type.empty() || holder.member.empty() ? "" : holder.type.substr(holder.type.find(' ') + 1) + "." + holder.member.substr(0, holder.member.find(".next"));
+  std::erase_if(sites, [&](const scene::HelperSite& site) {
+    bool by_symbol = std::find(site.symbols.begin(), site.symbols.end(), head) != site.symbols.end();
+    bool by_member = !member.empty() && std::any_of(site.members.begin(), site.members.end(), [&](const std::string& m) { return m.starts_with(member); });
+    return !by_symbol && !by_member;
+  });
+  bool one = !sites.empty() && std::all_of(sites.begin(), sites.end(), [&](const auto& site) { return site.site.source.front().function == sites.front().site.source.front().function; });
+  for (const auto& site : sites)
+    cite(v, dossier.add(Origin::kCode, fmt::format("{} adds {} to that list, by {}()", source_text(site.site.source), v.object.member.empty() ? "it" : v.object.member, site.helper), "dis -lx " + bare_hex(site.site.pc), {{"function", site.site.function}}));
+  if (!one) {
+    v.would_settle.push_back("who adds to that other list: `writers` of the member");
     return;
   }
+  std::string finder = v.guilty.function;
+  v.guilty = guilty_site(scene, sites.front().site);
+  v.summary += fmt::format(" {} adds to that list{}.", v.guilty.function, finder == v.guilty.function ? "" : fmt::format("; {} only met it", finder));
 }
 
 // The neighbour that the message names, "(prev=…)" or "(next=…)" (lib/list_debug.c, 5.19 and up: by its true address).
@@ -60,7 +85,7 @@ std::optional<uint64_t> neighbour_named(const std::string& header) {
 }
 
 // What became of the neighbour that does not point back: given back, taken into another list, or neither.
-void tell_neighbour(const scene::CrashScene& scene, const std::string& header, Verdict& v, Dossier& dossier) {
+void tell_neighbour(const scene::CrashScene& scene, const std::string& header, std::optional<uint64_t> offset, Verdict& v, Dossier& dossier) {
   auto neighbour = neighbour_named(header);
   auto shape = neighbour ? list_shape(scene, *neighbour) : ListShape{};
   if (!shape.readable) {
@@ -83,12 +108,14 @@ void tell_neighbour(const scene::CrashScene& scene, const std::string& header, V
   }
   v.confidence = 0.9;
   std::string list;
+  uint64_t head = shape.next;
   for (uint64_t link : {shape.next, shape.prev})
-    if (auto at = scene.identify(link); list.empty() && at.kind == scene::Identity::Kind::kSymbol) list = at.text;
+    if (auto at = scene.identify(link); list.empty() && at.kind == scene::Identity::Kind::kSymbol) list = at.text, head = link;
   cite(v, dossier.add(Origin::kMemory, fmt::format("the neighbour at {} is whole in another list: {} and {}, which its pointers hold, both lead back to it", hex(*neighbour), hex(shape.next), hex(shape.prev)),
                       fmt::format("rd {} 2", bare_hex(*neighbour)), {{"next", hex(shape.next)}, {"prev", hex(shape.prev)}}));
   v.summary += fmt::format(" The neighbour at {} is in order, but in another list{}: it was added there without being taken off this one.", hex(*neighbour), list.empty() ? "" : fmt::format(" ({})", list));
-  v.would_settle.push_back("who adds to that other list: `writers` of the member");
+  if (offset) name_adder(scene, head, *offset, v, dossier);
+  else v.would_settle.push_back("who adds to that other list: `writers` of the member");
 }
 
 Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier, const scene::EventView& event) {
@@ -97,7 +124,7 @@ Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dos
   bool twice = taken_off_already(event.event.header);
   v.confidence = twice ? 0.9 : 0.8;
   cite(v, add_event(dossier, event));
-  name_element(scene, event, v, dossier);
+  auto offset = name_element(scene, event, v, dossier);
   if (&event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
   v.guilty = guilty_at(scene, event);
   std::string object = v.object.type.empty() ? twice ? "A list element" : "an element" : fmt::format("{} of {}{}", v.object.member.empty() ? "A list element" : v.object.member, v.object.type,
@@ -107,7 +134,7 @@ Verdicts by_report(const scene::CrashScene& scene, const Observations& seen, Dos
   else v.summary = fmt::format("The list of {} is broken, as {} found: {} A neighbour's pointers do not lead back.", object, who, sentence(headline(event)));
   if (seen.freed) cite(v, add_freed(dossier, *seen.freed));
   v.alternatives.push_back({"use-after-free", twice ? "the pointers are list poison, which only list_del() writes" : "possible: a neighbour may have been freed while linked; the list is what is proven broken"});
-  if (!twice) tell_neighbour(scene, event.event.header, v, dossier);
+  if (!twice) tell_neighbour(scene, event.event.header, offset, v, dossier);
   return {v};
 }
 

@@ -1,6 +1,8 @@
 // A NULL pointer was dereferenced: the fault address is the offset of a member, and the base register held 0.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -15,6 +17,25 @@ std::string member_words(const scene::TouchView& t, const std::vector<scene::Mem
   std::string names;
   for (const auto& m : members) names += (names.empty() ? "" : " or ") + m.path;
   return fmt::format("{} of {} (offset {:#x})", names.empty() ? "no member known" : names, t.object, t.displacement);
+}
+
+// Where the NULL was kept, and who stores it there: the code that clears the member is nearer to the mistake than the code that trips over it.
+void tell_source(const scene::CrashScene& scene, const Suspect& s, Verdict& v, Dossier& dossier) {
+  const scene::OriginView* from = nullptr;
+  for (const auto& step : s.origin)
+    if (!from && step.birth == "loaded" && !step.on_stack && !step.object.empty()) from = &step;
+  if (!from || from->members.empty()) return;
+  cite(v, add_origin(dossier, s));
+  if (!v.object.type.empty() && v.object.type != from->object) v.object.types = {from->object, v.object.type};
+  for (const auto& m : from->members)
+    if (v.object.types.size() > 1 && std::find(v.object.members.begin(), v.object.members.end(), m) == v.object.members.end()) v.object.members.push_back(m);
+  std::string who;
+  for (const auto& site : scene.clearers_of(from->object, uint64_t(from->offset))) {
+    Guilty g = guilty_site(scene, site);
+    cite(v, dossier.add(Origin::kCode, fmt::format("{} stores NULL in {} of {}", source_text(site.source), from->members.front(), from->object), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
+    if ((", " + who + ",").find(", " + g.function + ",") == std::string::npos) who += (who.empty() ? "" : ", ") + g.function;
+  }
+  if (!who.empty()) v.summary += fmt::format(" NULL is stored there by {}.", who);
 }
 
 // What stands against it: the kernel had said before that the object read from is broken, or there was no such object.
@@ -94,6 +115,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     if (v.object.type.empty()) v.object = object_holding(*seen.suspect);
     cite(v, add_origin(dossier, *seen.suspect));
   }
+  if (seen.suspect && event.touch) tell_source(scene, *seen.suspect, v, dossier);
   doubt(v, seen, dossier);
   return {v};
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "inquiry/byte_run.h"
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -14,8 +15,9 @@ namespace {
 
 using oops::EventKind;
 
-constexpr uint64_t kLookBack = 512;
-constexpr size_t kShortestRun = 12;  // bytes before the pointer, of one pattern with it
+constexpr uint64_t kLookBack = 512, kLookAhead = 256;
+constexpr size_t kShortestRun = 12;     // bytes beside the pointer, of one pattern with it
+constexpr uint64_t kFirstMembers = 64;  // how far into the object hit a few elements too many reach
 
 const scene::EventView* reported(const scene::CrashScene& scene) {
   for (const auto& e : scene.events()) {
@@ -27,71 +29,144 @@ const scene::EventView* reported(const scene::CrashScene& scene) {
   return nullptr;
 }
 
-bool printable(uint8_t b) { return (b >= 0x20 && b < 0x7f) || b == '\n' || b == '\t'; }
+struct Overrun {
+  uint64_t from = 0, to = 0, at = 0;  // the run, and the pointer's place in it
+  std::string pattern;
+  scene::Identity victim, other;    // the object hit; the one that the run comes from (kUnknown: none known)
+  uint64_t start = 0, end = 0;      // of the object hit, where that is known
+  bool from_before = false, from_behind = false;  // the run crosses the start, or the end, of the object hit
+  std::string other_type, array;    // the member that was overrun, in `other` or in the object hit itself
+  size_t length() const { return size_t(to - from); }
+};
 
-// How many bytes before `at` go on in the pattern of the bytes from `at` on: text, one step from byte to byte, or a repeated word of 2, 4 or 8 bytes.
-size_t run_before(const std::vector<uint8_t>& bytes, size_t at) {
-  size_t end = std::min(bytes.size(), at + 8);
-  auto back = [&](auto goes_on) {
-    size_t n = 0;
-    while (n < at && goes_on(at - n - 1)) n++;
-    return n;
+// The bytes around the pointer's place: from the object before the one hit to the one behind it, as far as they can be read.
+struct Window {
+  uint64_t start = 0;
+  std::vector<uint8_t> bytes;
+};
+
+Window window_around(const scene::CrashScene& scene, uint64_t at) {
+  auto bytes_of = [&](uint64_t low, uint64_t high) {
+    auto r = scene.read(low, high - low);
+    return r.ok() && r.bytes.size() == high - low ? std::move(r.bytes) : std::vector<std::byte>{};
   };
-  size_t best = 0;
-  size_t own = 0;
-  while (at + own < end && printable(bytes[at + own])) own++;
-  if (own >= 4) best = back([&](size_t i) { return printable(bytes[i]); });
-  for (size_t period : {1, 2, 4, 8}) {
-    bool zero = true, holds = true;
-    for (size_t i = at; i < end && i + period < bytes.size(); i++) {
-      zero = zero && bytes[i] == 0;
-      if (i >= at + period || period < 8) holds = holds && (i < period || bytes[i] == bytes[i - period]);
-    }
-    if (zero || !holds) continue;
-    size_t n = back([&](size_t i) { return i + period < bytes.size() && bytes[i] == bytes[i + period]; });
-    if (n >= 2 * period) best = std::max(best, n);
+  Window w;
+  uint64_t high = at + 8 + kLookAhead, low = at > kLookBack ? at - kLookBack : 0;
+  while (high > at + 8 && bytes_of(at, high).empty()) high -= 64;
+  high = std::max(high, at + 8);
+  std::vector<std::byte> bytes;
+  for (; low + kShortestRun < at && bytes.empty(); low += 64) {
+    bytes = bytes_of(low, high);
+    if (!bytes.empty()) w.start = low;
   }
-  uint8_t step = at + 1 < bytes.size() ? uint8_t(bytes[at + 1] - bytes[at]) : 0;
-  bool steps = step != 0;
-  size_t stepped = 1;
-  while (at + stepped < end && uint8_t(bytes[at + stepped] - bytes[at + stepped - 1]) == step) stepped++;
-  if (steps && stepped >= 4) best = std::max(best, back([&](size_t i) { return uint8_t(bytes[i + 1] - bytes[i]) == step; }));
-  return best;
+  w.bytes.resize(bytes.size());
+  std::transform(bytes.begin(), bytes.end(), w.bytes.begin(), [](std::byte b) { return std::to_integer<uint8_t>(b); });
+  return w;
 }
 
-struct Overrun {
-  uint64_t from = 0, at = 0;        // where the run begins, the pointer's place
-  size_t length = 0;
-  scene::Identity victim, before;   // the object hit; the one before it (kUnknown: the run begins in the victim)
-  std::string array;                // the member that was overrun, in the victim
+// An array that reaches to the end of a struct (padding aside), with the size of its elements.
+struct TailArray {
+  std::string path;
+  unsigned element = 0;
 };
+std::optional<TailArray> array_ending_at(const scene::CrashScene& scene, const std::string& type, uint64_t end) {
+  for (uint64_t back = 1; back <= 8 && back <= end; back++)
+    for (const auto& m : scene.members_at(type, end - back)) {
+      size_t bracket = m.path.rfind('[');
+      if (bracket != m.path.npos && !m.pointer && m.offset + m.size + 8 > end) return TailArray{m.path.substr(0, bracket), unsigned(m.size)};
+    }
+  return std::nullopt;
+}
+
+void name_victim(const Suspect& s, Overrun& o) {
+  const auto& from = *s.source();
+  bool slab = o.victim.kind == scene::Identity::Kind::kSlab;
+  if (slab) {
+    o.start = o.victim.object_start;
+    o.end = o.start + o.victim.object_size;
+  } else if (!from.object.empty() && from.offset >= 0) {
+    o.start = o.at - uint64_t(from.offset);
+  }
+}
+
+std::string type_of(const scene::CrashScene& scene, const scene::Identity& object) {
+  if (object.kind != scene::Identity::Kind::kSlab) return "";
+  std::string type = scene.type_of_cache(object.cache, object.object_size);
+  return type.empty() ? scene.type_by_references(object.object_start) : type;
+}
+
+void name_source(const scene::CrashScene& scene, const Suspect& s, Overrun& o) {
+  const auto& from = *s.source();
+  o.from_before = o.start && o.from < o.start;
+  o.from_behind = !o.from_before && o.end && o.to > o.end && o.at + 8 <= o.end;
+  if (o.from_before || o.from_behind) {
+    if (o.victim.kind == scene::Identity::Kind::kSlab) o.other = scene.neighbour(o.at, o.from_before ? -1 : 1);
+    o.other_type = type_of(scene, o.other);
+    if (!o.other_type.empty())
+      if (auto size = scene.size_of(o.other_type); size && o.from_before)
+        if (auto tail = array_ending_at(scene, o.other_type, *size)) o.array = tail->path;
+  } else if (!from.object.empty() && o.from + uint64_t(from.offset) >= o.at) {
+    uint64_t object = o.at - uint64_t(from.offset);
+    for (const auto& m : scene.members_at(from.object, o.from - object))
+      if (m.path.find('[') != m.path.npos) o.array = m.path.substr(0, m.path.find('['));
+  }
+}
+
+// No pattern, but what lies in the pointer's place looks like more elements of the array that ends there.
+std::optional<Overrun> elements_go_on(const scene::CrashScene& scene, const Suspect& s, const Window& w, Overrun o) {
+  const auto& from = *s.source();
+  std::optional<TailArray> array;
+  uint64_t end = o.at;
+  if (!from.object.empty() && from.offset > 0) array = array_ending_at(scene, from.object, uint64_t(from.offset));
+  if (!array && o.start && o.at - o.start < kFirstMembers && o.victim.kind == scene::Identity::Kind::kSlab) {
+    o.other = scene.neighbour(o.at, -1);
+    o.other_type = type_of(scene, o.other);
+    auto size = o.other_type.empty() ? std::nullopt : scene.size_of(o.other_type);
+    if (!size || *size + 16 <= o.other.object_size) return std::nullopt;
+    array = array_ending_at(scene, o.other_type, *size);
+    end = o.other.object_start + *size;
+    o.from_before = array.has_value();
+  }
+  if (!array || end > o.at || end < w.start) return std::nullopt;
+  // What the two border on: elements up to the border, and the word as further ones.
+  std::vector<uint8_t> joined(w.bytes.begin(), w.bytes.begin() + std::ptrdiff_t(end - w.start));
+  joined.insert(joined.end(), w.bytes.begin() + std::ptrdiff_t(o.at - w.start), w.bytes.begin() + std::ptrdiff_t(o.at - w.start) + 8);
+  if (!looks_like_elements(joined, size_t(end - w.start), array->element)) return std::nullopt;
+  o.array = array->path;
+  o.from = end;
+  o.to = o.at + 8;
+  o.pattern = fmt::format("values of {} bytes as the elements of {} are", array->element, array->path);
+  return o;
+}
+
+// The run ends short of the object's start, but goes on before it: what lies between was written since (a counter, a lock).
+std::optional<uint64_t> before_the_start(const Window& w, const Overrun& o) {
+  if (!o.start || o.from <= o.start || o.from - o.start > kFirstMembers || o.start < w.start + 8) return std::nullopt;
+  size_t border = size_t(o.start - w.start) - 8, at = size_t(o.at - w.start);
+  if (!std::equal(w.bytes.begin() + std::ptrdiff_t(border), w.bytes.begin() + std::ptrdiff_t(border) + 8, w.bytes.begin() + std::ptrdiff_t(at))) return std::nullopt;
+  ByteRun run = byte_run(w.bytes, border, kShortestRun);
+  if (!run.found() || run.pattern != o.pattern || run.before < kShortestRun) return std::nullopt;
+  return o.start - 8 - run.before;
+}
 
 std::optional<Overrun> find_overrun(const scene::CrashScene& scene, const Suspect& s) {
   const auto* from = s.source();
   if (!from || !from->address || !from->now || from->changed()) return std::nullopt;
-  uint64_t start = *from->address > kLookBack ? *from->address - kLookBack : 0;
-  auto victim = scene.identify(*from->address);
-  if (victim.kind == scene::Identity::Kind::kSlab) start = std::max(start, victim.object_start > 256 ? victim.object_start - 256 : 0);
-  scene::Reading r;
-  for (; start + kShortestRun < *from->address; start += 64) {
-    r = scene.read(start, *from->address + 8 - start);
-    if (r.ok()) break;
-  }
-  if (!r.ok() || r.bytes.size() < kShortestRun + 8) return std::nullopt;
-  std::vector<uint8_t> bytes(r.bytes.size());
-  std::transform(r.bytes.begin(), r.bytes.end(), bytes.begin(), [](std::byte b) { return std::to_integer<uint8_t>(b); });
+  Window w = window_around(scene, *from->address);
+  if (w.bytes.empty()) return std::nullopt;
   Overrun o;
   o.at = *from->address;
-  o.length = run_before(bytes, bytes.size() - 8);
-  if (o.length < kShortestRun) return std::nullopt;
-  o.from = o.at - o.length;
-  o.victim = victim;
-  bool crosses = victim.kind == scene::Identity::Kind::kSlab && o.from < victim.object_start;
-  if (crosses) o.before = scene.neighbour(*from->address, -1);
-  if (!crosses && !from->object.empty() && o.from + uint64_t(from->offset) >= o.at) {
-    uint64_t object = o.at - uint64_t(from->offset);
-    for (const auto& m : scene.members_at(from->object, o.from - object)) o.array = m.path.substr(0, m.path.find('['));
-  }
+  o.victim = scene.identify(o.at);
+  name_victim(s, o);
+  ByteRun run = byte_run(w.bytes, size_t(o.at - w.start), kShortestRun);
+  if (!run.found()) return elements_go_on(scene, s, w, o);
+  o.from = o.at - run.before;
+  o.to = o.at + 8 + run.after;
+  o.pattern = run.pattern;
+  if (auto before = before_the_start(w, o)) o.from = *before;
+  name_source(scene, s, o);
+  // A run that neither comes over a border nor out of an array is a value that somebody stored there.
+  if (!o.from_before && !o.from_behind && run.before < kShortestRun) return std::nullopt;
   return o;
 }
 
@@ -108,36 +183,43 @@ Verdicts by_report(const scene::CrashScene& scene, Dossier& dossier, const scene
   return {v};
 }
 
-void tell_border(Verdict& v, Dossier& dossier, const scene::CrashScene& scene, const Suspect& s, const Overrun& o) {
+std::string object_words(const Overrun& o) {
+  std::string type = o.other_type.empty() ? "an object" : o.other_type;
+  return fmt::format("{} at {} (slab {}{})", type, hex(o.other.object_start), o.other.cache, o.other.free ? *o.other.free ? ", free now" : ", allocated" : "");
+}
+
+void tell_border(Verdict& v, Dossier& dossier, const Suspect& s, const Overrun& o) {
   const auto* from = s.source();
-  std::string victim = from->object.empty() ? fmt::format("the object at {}", hex(o.victim.object_start)) : from->object;
-  cite(v, dossier.add(Origin::kMemory, fmt::format("the {} bytes before it, from {}, go on in the same pattern right into it", o.length, hex(o.from)),
-                      fmt::format("rd {} {}", bare_hex(o.from & ~uint64_t{7}), (o.at + 8 - (o.from & ~uint64_t{7})) / 8), {{"from", hex(o.from)}, {"bytes", fmt::format("{}", o.length)}}));
+  std::string victim = from->object.empty() ? o.start ? fmt::format("the object at {}", hex(o.start)) : "memory" : from->object;
+  uint64_t first = o.from & ~uint64_t{7};
+  cite(v, dossier.add(Origin::kMemory, fmt::format("from {} to {}, {} bytes with the pointer in them are of one pattern: {}", hex(o.from), hex(o.to), o.length(), o.pattern),
+                      fmt::format("rd {} {}", bare_hex(first), (o.to - first + 7) / 8), {{"from", hex(o.from)}, {"bytes", fmt::format("{}", o.length())}}));
   v.object = object_holding(s);
-  if (o.before.kind == scene::Identity::Kind::kSlab) {
-    std::string type = scene.type_of_cache(o.before.cache, o.before.object_size);
-    cite(v, dossier.add(Origin::kMemory, fmt::format("the run begins in the object before it, {} at {} (slab {}{})", type.empty() ? "" : type, hex(o.before.object_start), o.before.cache,
-                                                     o.before.free ? *o.before.free ? ", free now" : ", allocated" : ""),
-                        "kmem " + bare_hex(o.before.object_start), {{"neighbour", hex(o.before.object_start)}, {"cache", o.before.cache}}));
-    v.summary = fmt::format("{} (slab {}) at {} was overwritten from the object before it, at {}: a run of {} bytes crosses their border and reaches its {}, which was then used as a pointer.", victim, o.victim.cache,
-                            hex(o.victim.object_start), hex(o.before.object_start), o.length, v.object.member.empty() ? "pointer" : v.object.member);
+  if (!o.other_type.empty()) v.object.types.push_back(o.other_type);
+  if (!o.array.empty()) v.object.members.push_back(o.array);
+  std::string reached = v.object.member.empty() ? "a pointer" : v.object.member;
+  if (o.other.kind == scene::Identity::Kind::kSlab) {
+    const char* side = o.from_behind ? "behind" : "before";
+    cite(v, dossier.add(Origin::kMemory, fmt::format("the object {} it, where the run {}, is {}", side, o.from_behind ? "goes on" : "begins", object_words(o)), "kmem " + bare_hex(o.other.object_start),
+                        {{"neighbour", hex(o.other.object_start)}, {"cache", o.other.cache}, {"type", o.other_type}}));
+    v.summary = fmt::format("{} (slab {}) at {} was overwritten from the object {} it, {}: a run of {} bytes ({}) crosses their border and reaches its {}, which was then used as a pointer.", capital(victim), o.victim.cache,
+                            hex(o.start), side, object_words(o), o.length(), o.pattern, reached);
     return;
   }
-  if (!o.array.empty()) {
-    v.object.members.push_back(o.array);
-    v.summary = fmt::format("{} of {} was overrun: a run of {} bytes goes on over its end into {}, which was then used as a pointer.", o.array, victim, o.length, v.object.member);
+  if (!o.array.empty() && !o.from_before && !o.from_behind) {
+    v.summary = fmt::format("{} of {} was overrun: a run of {} bytes ({}) goes on over its end into {}, which was then used as a pointer.", o.array, victim, o.length(), o.pattern, reached);
     return;
   }
-  v.summary = fmt::format("{} was overwritten by a run of {} bytes that begins before it, at {}, and was then used as a pointer.", v.object.member.empty() ? pointer_words(s) : v.object.member + " of " + victim,
-                          o.length, hex(o.from));
+  v.summary = fmt::format("{} was overwritten by a run of {} bytes ({}) that {}, and was then used as a pointer.", v.object.member.empty() ? pointer_words(s) : v.object.member + " of " + victim, o.length(), o.pattern,
+                          o.from_before ? fmt::format("comes over the start of {} from what lies before it, at {}", victim, hex(o.from)) : fmt::format("begins before it, at {}", hex(o.from)));
 }
 
 // Who fills the array: the code that stores to it or passes its address on. Where the type of the object before is not known, the one function that
 // fills any array beside it; several prove nothing.
 void name_writer(const scene::CrashScene& scene, Verdict& v, Dossier& dossier, const Suspect& s, const Overrun& o) {
   const std::string& victim = s.source()->object;
-  std::string type = victim;
-  if (o.before.kind == scene::Identity::Kind::kSlab && o.array.empty()) type = scene.type_of_cache(o.before.cache, o.before.object_size);
+  bool crosses = o.from_before || o.from_behind;
+  std::string type = crosses ? o.other_type : victim;
   auto sites = scene.fillers_of(type, o.array, victim);
   bool one = std::all_of(sites.begin(), sites.end(), [&](const scene::StoreSite& site) { return site.function == sites.front().function; });
   if (sites.empty() || (type.empty() && !one)) {
@@ -163,14 +245,15 @@ Verdicts out_of_bounds_write(const scene::CrashScene& scene, const Observations&
   if (!o) return {};
   Verdict v;
   v.cause = "out-of-bounds-write";
-  v.confidence = o->length >= 24 ? 0.85 : 0.75;
+  v.confidence = o->length() >= 32 ? 0.85 : 0.75;
+  if (!o->from_before && !o->from_behind && o->array.empty()) v.confidence = std::min(v.confidence, 0.75);
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   if (s.executed) cite(v, add_caller(dossier, seen));
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
   v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
-  tell_border(v, dossier, scene, s, *o);
+  tell_border(v, dossier, s, *o);
   name_writer(scene, v, dossier, s, *o);
   v.alternatives.push_back({"use-after-free", seen.freed ? "the object is free, but what it holds is a run that comes from before it" : "nothing on the pointer's way is free"});
   v.alternatives.push_back({"wild-pointer", "true of the last step only: it does not say where the value came from"});

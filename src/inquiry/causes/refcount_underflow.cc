@@ -7,7 +7,7 @@ namespace inquest::inquiry::causes {
 
 namespace {
 
-void name_counter(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
+std::optional<uint64_t> name_counter(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
   for (const auto& f : frames_behind(scene, event)) {
     if (f.exact || !f.address) continue;
     auto call = scene.call_before(f.address);
@@ -25,9 +25,27 @@ void name_counter(const scene::CrashScene& scene, const scene::EventView& event,
       if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value - uint64_t(a.offset));
       cite(v, dossier.add(Origin::kCode, fmt::format("the counter is {} ({} of {}), at {}", a.text, v.object.member, a.object, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
                           {{"type", a.object}, {"member", v.object.member}}));
-      return;
+      return uint64_t(a.offset);
     }
   }
+  return std::nullopt;
+}
+
+// Who gives references back, for who met the counter at 0 took one. One function is named; of several only where they are.
+void name_droppers(const scene::CrashScene& scene, uint64_t offset, Verdict& v, Dossier& dossier) {
+  auto sites = scene.helper_sites({"refcount_dec", "refcount_sub", "__refcount_dec", "__refcount_sub", "kref_put"}, v.object.type, offset);
+  if (sites.empty()) return;
+  std::string users, around;
+  auto add = [](std::string& all, const std::string& name) {
+    if ((", " + all + ",").find(", " + name + ",") == std::string::npos) all += (all.empty() ? "" : ", ") + name;
+  };
+  for (const auto& site : sites) {
+    add(users, site.site.source.front().function);
+    if (site.site.source.size() > 1) add(around, site.site.source.back().function);
+    cite(v, dossier.add(Origin::kCode, fmt::format("{} gives a reference back, by {}()", source_text(site.site.source), site.helper), "dis -lx " + bare_hex(site.site.pc), {{"function", site.site.function}}));
+  }
+  v.summary += fmt::format(" References are given back by {}{}: one of them once too often.", users, around.empty() ? "" : fmt::format(" (inlined in {})", around));
+  if (users.find(',') == users.npos) v.guilty = guilty_site(scene, sites.front().site);
 }
 
 }  // namespace
@@ -44,7 +62,7 @@ Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& 
   bool same = event == seen.fatal;
   v.confidence = !underflow ? 0.5 : same ? 0.9 : event == seen.warning ? 0.9 : 0.75;
   cite(v, add_event(dossier, *event));
-  name_counter(scene, *event, v, dossier);
+  auto offset = name_counter(scene, *event, v, dossier);
   if (!same) cite(v, add_event(dossier, *seen.fatal));
   if (!same) cite(v, add_gap(dossier, seen));
   if (event == seen.warning)
@@ -57,6 +75,7 @@ Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& 
   v.summary = victim ? fmt::format("A reference{} was dropped too often: {} took one of a counter that was 0 already: {}", counter, who, sentence(headline(*event)))
                      : fmt::format("{} dropped a reference too often{}: {}", who, counter, sentence(headline(*event)));
   if (victim) v.would_settle.push_back("who dropped the last reference before: it is not the function named here");
+  if (victim && offset && !v.object.type.empty()) name_droppers(scene, *offset, v, dossier);
   if (!same) v.summary += fmt::format(" {} came after it.", seen.fatal->id);
   v.alternatives.push_back({"use-after-free", same ? "the counter is what was caught; a use of the freed object would come after it" : "it follows from the counter: the object was freed while others still held it"});
   if (!same && event != seen.warning) v.would_settle.push_back("whether the object of the counter and that of the crash are one");

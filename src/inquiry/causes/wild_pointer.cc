@@ -32,6 +32,28 @@ uint64_t run_around(const scene::CrashScene& scene, const Suspect& s) {
   return high - low > 8 ? high - low : 0;
 }
 
+// Who stores what a call returned into the member that held the error: the check was left out there.
+void name_storer(const scene::CrashScene& scene, const Suspect& s, Verdict& v, Dossier& dossier) {
+  const auto* from = s.source();
+  if (!from || from->object.empty() || from->members.empty()) return;
+  std::string who, callee;
+  std::optional<Guilty> only;
+  size_t functions = 0;
+  for (const auto& w : scene.writers_of(from->object, uint64_t(from->offset))) {
+    if (w.what != scene::WriterView::What::kResult) continue;
+    Guilty g = guilty_site(scene, w.site);
+    cite(v, dossier.add(Origin::kCode, fmt::format("{} stores what {}() returned in {} of {}", source_text(w.site.source), w.value, from->members.front(), from->object), "dis -lx " + bare_hex(w.site.pc),
+                        {{"function", w.site.function}, {"callee", w.value}}));
+    if (!only || only->function != g.function) functions++;
+    std::string words = fmt::format("{} stores there what {}() returned", g.function, w.value);
+    if (who.find(words) == who.npos) who += (who.empty() ? "" : ", ") + words;
+    only = g;
+  }
+  if (who.empty()) return;
+  v.summary += fmt::format(" {}.", who);
+  if (functions == 1) v.guilty = *only;
+}
+
 double confidence_of(const Suspect& s) {
   switch (s.shape) {
     // All ones are -EPERM, and much else; other numbers of an error are nothing else.
@@ -111,6 +133,13 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   v.object = s.shape == Shape::kErrno || !s.source() ? object_reached(s) : object_holding(s);
   v.summary = explain(s, run);
   v.summary = capital(v.summary);
+  if (s.shape == Shape::kErrno && !run && !born_by_call(s)) {
+    if (const auto* from = s.source(); from && !from->object.empty()) {
+      v.object.types = {from->object, v.object.type};
+      v.object.members.insert(v.object.members.end(), from->members.begin(), from->members.end());
+    }
+    name_storer(scene, s, v, dossier);
+  }
   if (s.shape == Shape::kErrno) v.alternatives.push_back({"null-dereference", "the pointer is an error code, not 0"});
   v.alternatives.push_back({"use-after-free", seen.freed ? "weaker than what the free list shows" : "nothing on the pointer's way is known to be free"});
   if (s.shape != Shape::kErrno) v.would_settle.push_back("who wrote the value: the last writers of the memory it was loaded from");
