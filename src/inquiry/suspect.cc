@@ -163,7 +163,9 @@ void add_journey(const scene::CrashScene& scene, Suspect& s) {
   auto journey = scene.journey_of(*s.event, s.reg);
   if (!journey) return;
   for (const auto& j : journey->steps) {
-    if (j.kind != "load" || !j.address) continue;
+    // Read back from the own stack, with nothing known of what put it there: the way ends at that place.
+    bool ends_on_stack = j.kind == "reload" && &j == &journey->steps.back();
+    if ((j.kind != "load" && !ends_on_stack) || !j.address) continue;
     scene::OriginView step;
     step.birth = "loaded";
     step.text = j.text;
@@ -195,6 +197,67 @@ void add_journey(const scene::CrashScene& scene, Suspect& s) {
     step.offset = int64_t(offset);
     for (const auto& m : scene.members_at(object, offset)) step.members.push_back(m.path);
   }
+}
+
+// What a place in an object is declared to point at, into what the suspect should have pointed at.
+void expect_by_member(const scene::CrashScene& scene, Suspect& s, const std::string& object, uint64_t offset) {
+  if (!s.object.empty()) return;
+  for (const auto& m : scene.members_at(object, offset)) {
+    if (m.offset != offset || !m.pointer || !m.type.ends_with(" *")) continue;
+    std::string to = m.type.substr(0, m.type.size() - 2);
+    if (!to.starts_with("struct ") || to.ends_with('*')) continue;
+    s.object = to;
+    for (const auto& inner : scene.members_at(to, uint64_t(s.displacement))) s.members.push_back(inner.path);
+    return;
+  }
+}
+
+// Read from a variable of the function's own frame: DWARF names it.
+void name_by_stack(const scene::CrashScene& scene, Suspect& s) {
+  if (!s.text.empty() || s.source()) return;
+  for (auto& step : s.origin) {
+    if (step.birth != "loaded" || !step.on_stack || !step.address) continue;
+    auto place = scene.stack_place(*step.address);
+    if (!place || place->variable.empty()) return;
+    auto members = scene.members_at(place->type, place->offset);
+    s.variable = place->variable;
+    s.text = place->variable + (members.empty() ? "" : "." + members.front().path);
+    s.function = place->function;
+    step.object = place->type;
+    step.offset = int64_t(place->offset);
+    for (const auto& m : members) step.members.push_back(m.path);
+    step.text = s.text;
+    expect_by_member(scene, s, place->type, place->offset);
+    return;
+  }
+}
+
+// Where nothing tells whence it came: the one living object, of a type that is known, that holds the very value. Small numbers and text lie everywhere.
+void search_keeper(const scene::CrashScene& scene, Suspect& s) {
+  if (s.executed || s.source() || (s.shape != Shape::kKernel && s.shape != Shape::kNonCanonical && s.shape != Shape::kUser)) return;
+  auto all = scene.references(s.value, s.value + 1);
+  if (!all || all->limited) return;
+  const scene::ReferenceView* only = nullptr;
+  for (const auto& r : all->found) {
+    if (r.kind != scene::ReferenceView::Kind::kSlab || r.free.value_or(true)) continue;
+    if (only) return;
+    only = &r;
+  }
+  if (!only) return;
+  scene::Identity holder = scene.identify(only->at);
+  std::string type = only->object.empty() ? scene.type_by_references(holder.object_start) : only->object;
+  if (type.empty() || holder.kind != scene::Identity::Kind::kSlab) return;
+  scene::OriginView step;
+  step.birth = "loaded";
+  step.searched = true;
+  step.value = s.value;
+  step.address = only->at;
+  step.now = s.value;
+  step.object = type;
+  step.offset = int64_t(holder.offset);
+  for (const auto& m : scene.members_at(type, holder.offset)) step.members.push_back(m.path);
+  expect_by_member(scene, s, type, holder.offset);
+  s.origin.push_back(std::move(step));
 }
 
 }  // namespace
@@ -235,7 +298,11 @@ std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene:
     return std::nullopt;
   }
   s.shape = shape_of(s.value, sign_bit_of(scene));
-  if (!s.executed) add_journey(scene, s);
+  if (!s.executed) {
+    add_journey(scene, s);
+    name_by_stack(scene, s);
+    search_keeper(scene, s);
+  }
   if (s.reached) s.identity = scene.identify(*s.reached);
   if (const auto* from = s.source(); from && from->address) s.holder = scene.identify(*from->address);
   return s;

@@ -117,6 +117,7 @@ struct OriginView {
   int64_t offset = 0;                  // … there
   std::vector<std::string> members;
   bool on_stack = false;               // from the function's own stack frame
+  bool searched = false;               // nothing says that it was loaded there: that memory holds the very value, and nothing else that is known does
   std::string callee;                  // what returned it
   std::string passed_in;               // the register a parameter came in
   uint64_t at = 0;                     // the instruction that made it, 0: none

@@ -205,6 +205,7 @@ std::optional<StackPlace> LiveScene::stack_place(uint64_t address) const {
       if (!start || at < *start || at - *start >= v.type->size().value_or(0)) continue;
       place.variable = v.name;
       place.type = debuginfo::spell(v.type->stripped());
+      place.offset = at - *start;
     }
     return place;
   }

@@ -45,6 +45,7 @@ struct StackPlace {
   std::string function;                // whose frame it lies in; "" = none known
   bool frame_known = false;            // that frame's variables were looked at
   std::string variable, type;          // the variable there, where DWARF places one: "curr", "struct wait_queue_entry"
+  uint64_t offset = 0;                 // … and how far into it
 };
 
 }  // namespace inquest::scene

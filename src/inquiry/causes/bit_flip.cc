@@ -23,22 +23,6 @@ bool fits(const scene::CrashScene& scene, const Suspect& s, const scene::Identit
   return id.offset == 0 && *size <= id.object_size && *size * 2 + 32 > id.object_size;
 }
 
-// The object that holds the spoilt pointer, where the code did not tell: whatever in memory has that very value.
-void name_holder(const scene::CrashScene& scene, uint64_t value, Verdict& v, Dossier& dossier) {
-  auto all = scene.references(value, 1);
-  if (!all) return;
-  for (const auto& r : all->found) {
-    if (r.kind != scene::ReferenceView::Kind::kSlab || (r.free && *r.free)) continue;
-    cite(v, dossier.add(Origin::kGraph, fmt::format("the value lies at {}: {}", hex(r.at), r.text), "references " + bare_hex(value), {{"at", hex(r.at)}, {"type", r.object}, {"member", r.member}}));
-    if (r.object.empty()) continue;
-    v.object.type = r.object;
-    v.object.member = r.member;
-    v.object.address = hex(r.object_address);
-    v.object.cache = r.cache;
-    return;
-  }
-}
-
 }  // namespace
 
 Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
@@ -69,7 +53,6 @@ Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Doss
                       "kmem " + bare_hex(c.value), {{"bit", fmt::format("{}", c.bit)}, {"right", hex(c.value)}, {"cache", c.identity.cache}}));
   v.guilty = guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
-  if (v.object.member.empty()) name_holder(scene, s.value, v, dossier);
   if (v.object.type.empty()) v.object.type = scene.type_of_cache(c.identity.cache, c.identity.object_size);
   v.summary = fmt::format("{} holds {}, one bit (bit {}) away from {}, a living object of slab {}: a flipped bit in memory, or a stray write of one bit.", pointer_words(s), hex(s.value), c.bit,
                           hex(c.value), c.identity.cache);

@@ -50,7 +50,7 @@ Verdicts scheduling_while_atomic(const scene::CrashScene& scene, const Observati
   }
   bool fatal = seen.fatal == event || !seen.fatal || seen.fatal->event.kind == oops::EventKind::kPanic;
   if (!fatal) v.confidence = 0.3;
-  if (v.object.type.empty()) v.would_settle.push_back("who forbade it: no frame's code shows a spinlock that it holds");
+  if (v.evidence.size() < 2) v.would_settle.push_back("who forbade it: no frame's code shows a spinlock that it holds");
   v.alternatives.push_back({"deadlock", "nobody waits: the scheduler itself complained"});
   return {v};
 }

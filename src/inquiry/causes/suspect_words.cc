@@ -49,6 +49,8 @@ ObjectRef object_reached(const Suspect& s) {
 ObjectRef object_holding(const Suspect& s) {
   ObjectRef o;
   const auto* from = s.source();
+  for (const auto& step : s.origin)  // a variable of the function's own frame
+    if (!from && step.on_stack && !step.object.empty()) from = &step;
   if (!from || from->object.empty()) return object_reached(s);
   o.type = from->object;
   if (from->address) o.address = hex(*from->address - uint64_t(from->offset));
@@ -88,6 +90,12 @@ std::vector<std::string> add_origin(Dossier& dossier, const Suspect& s) {
       continue;
     }
     if (step.birth != "loaded" || !step.address || step.on_stack) continue;
+    if (step.searched) {
+      ids.push_back(dossier.add(Origin::kGraph, fmt::format("{} lies at {}, {} of {}, and in no other living object: it may have been read from there", hex(*step.value), hex(*step.address),
+                                                            step.members.empty() ? fmt::format("offset {:#x}", uint64_t(step.offset)) : joined(step.members, " or "), step.object),
+                                "references " + bare_hex(*step.value), {{"address", hex(*step.address)}, {"type", step.object}, {"member", step.members.empty() ? "" : step.members.front()}}));
+      continue;
+    }
     std::string member = step.members.empty() ? fmt::format("offset {:#x}", uint64_t(step.offset)) : joined(step.members, " or ");
     std::string claim = fmt::format("{} was loaded from {}{}{}", name, hex(*step.address), step.object.empty() ? "" : fmt::format(", {} of {}", member, step.object), place);
     if (step.changed()) claim += fmt::format("; that memory holds {} now: it changed since", hex(*step.now));

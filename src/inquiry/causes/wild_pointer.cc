@@ -79,6 +79,8 @@ std::string explain(const Suspect& s, uint64_t run) {
   }
   if (s.shape == Shape::kUnsetPoison) return fmt::format("{} holds {}.", who, shape_words(s.value, s.shape));
   std::string words = shape_words(s.value, s.shape);
+  if (!s.source() && !s.variable.empty() && !s.origin.empty() && s.origin.front().on_stack)
+    return fmt::format("{}, a variable of {}'s own stack frame, holds {}{}: it points at nothing the kernel has. Either it was never set on this way, or it was overwritten.", who, s.function, hex(s.value), words.empty() ? "" : ", " + words);
   return fmt::format("{} holds {}{}: it points at nothing the kernel has.", who, hex(s.value), words.empty() ? "" : ", " + words);
 }
 
@@ -130,7 +132,7 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   cite(v, add_origin(dossier, s));
   if (s.reached) cite(v, add_identity(scene, dossier, *s.reached, "the address reached for"));
   v.guilty = guilty_at(scene, *seen.fatal);
-  v.object = s.shape == Shape::kErrno || !s.source() ? object_reached(s) : object_holding(s);
+  v.object = s.shape == Shape::kErrno ? object_reached(s) : object_holding(s);
   v.summary = explain(s, run);
   v.summary = capital(v.summary);
   if (s.shape == Shape::kErrno && !run && !born_by_call(s)) {
