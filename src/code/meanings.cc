@@ -52,6 +52,19 @@ std::vector<RegisterMeaning> meanings_at(const ValueFlow& flow, size_t instructi
   return all;
 }
 
+// base + index * size + displacement: the array is what lies at base + displacement, the element is not known.
+static void name_array(const ValueFlow& flow, const State& state, size_t instruction, arch::MemoryOperand memory, MemoryTouch& touch) {
+  memory.index = arch::kNoRegister;
+  auto first = flow.address(state, instruction, memory);
+  auto place = place_of(first);
+  if (!place || !place->object) return;
+  touch.object = place->object;
+  for (const auto& m : place->members) touch.members.push_back(m.path.ends_with(']') ? m.path.substr(0, m.path.rfind('[')) : m.path);
+  touch.text = text(load(first, touch.size, touch.pc));
+  if (touch.text.ends_with("[0]")) touch.text.erase(touch.text.size() - 3);
+  touch.text += "[…]";
+}
+
 std::optional<MemoryTouch> touch_at(const ValueFlow& flow, VirtualAddress pc, const arch::Registers* values) {
   const FunctionCode& code = flow.code();
   auto index = code.index_of(pc);
@@ -86,6 +99,8 @@ std::optional<MemoryTouch> touch_at(const ValueFlow& flow, VirtualAddress pc, co
       touch.object = place->object;
       for (const auto& m : place->members) touch.members.push_back(m.path);
     }
+  } else if (memory->memory.index != arch::kNoRegister) {
+    name_array(flow, state, *index, memory->memory, touch);
   }
   return touch;
 }

@@ -15,6 +15,8 @@ const std::vector<Examiner>& examiners() {
       {"freed-queued-work", causes::freed_queued_work},
       {"use-after-free", causes::use_after_free},
       {"use-after-free", causes::stale_stack},
+      {"use-after-free", causes::reused},
+      {"wild-pointer", causes::shifted_pointer},
       {"double-free", causes::double_free},
       {"list-corruption", causes::list_corruption},
       {"refcount-underflow", causes::refcount_underflow},

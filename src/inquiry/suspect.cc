@@ -163,6 +163,16 @@ void add_journey(const scene::CrashScene& scene, Suspect& s) {
   auto journey = scene.journey_of(*s.event, s.reg);
   if (!journey) return;
   for (const auto& j : journey->steps) {
+    if (j.kind == "result" && j.text.ends_with("()") && std::none_of(s.origin.begin(), s.origin.end(), [](const auto& o) { return o.birth == "call"; })) {
+      scene::OriginView step;
+      step.birth = "call";
+      step.callee = j.text.substr(0, j.text.size() - 2);
+      step.text = s.text;
+      step.function = j.function;
+      step.at = j.pc;
+      step.source = j.source;
+      s.origin.push_back(std::move(step));
+    }
     // Read back from the own stack, with nothing known of what put it there: the way ends at that place.
     bool ends_on_stack = j.kind == "reload" && &j == &journey->steps.back();
     if ((j.kind != "load" && !ends_on_stack) || !j.address) continue;
@@ -230,6 +240,35 @@ void name_by_stack(const scene::CrashScene& scene, Suspect& s) {
     expect_by_member(scene, s, place->type, place->offset);
     return;
   }
+}
+
+// Of a small negative number: NULL was loaded and the offset of a link taken off it, no error code. Known by what memory holds, or by a link of the type that
+// is read lying just as far in, with the access at the very start of memory.
+bool is_entry_of_null(const scene::CrashScene& scene, const Suspect& s) {
+  if (s.shape != Shape::kErrno) return false;
+  for (const auto& step : s.origin)
+    if (step.birth == "call") return false;
+    else if (step.birth == "loaded" && step.address) return step.value ? *step.value == 0 && step.now == uint64_t{0} : step.now == uint64_t{0};
+  if (!s.reached || *s.reached >= 4096 || s.object.empty()) return false;
+  for (const auto& m : scene.members_at(s.object, 0 - s.value))
+    for (const char* end : {".next", ".prev", ".first", ".pprev", ".__rb_parent_color", ".rb_left", ".rb_right"})
+      if (m.path.ends_with(end)) return true;
+  return false;
+}
+
+// The type of the object it was read from, where the code did not name it: by what points at that object.
+void name_source_by_owner(const scene::CrashScene& scene, Suspect& s) {
+  auto step = std::find_if(s.origin.begin(), s.origin.end(), [](const scene::OriginView& o) { return o.birth == "loaded" && o.address && !o.on_stack; });
+  if (step == s.origin.end() || !step->object.empty()) return;
+  auto holder = scene.identify(*step->address);
+  if (holder.kind != scene::Identity::Kind::kSlab || holder.free.value_or(true)) return;
+  std::string type = scene.type_of_cache(holder.cache, holder.object_size);
+  if (type.empty()) type = scene.type_by_references(holder.object_start);
+  if (type.empty() || holder.offset >= scene.size_of(type).value_or(0)) return;
+  step->object = type;
+  step->offset = int64_t(holder.offset);
+  for (const auto& m : scene.members_at(type, holder.offset)) step->members.push_back(m.path);
+  expect_by_member(scene, s, type, holder.offset);
 }
 
 // Where nothing tells whence it came: the one living object, of a type that is known, that holds the very value. Small numbers and text lie everywhere.
@@ -301,7 +340,10 @@ std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene:
   if (!s.executed) {
     add_journey(scene, s);
     name_by_stack(scene, s);
+    name_source_by_owner(scene, s);
     search_keeper(scene, s);
+    s.entry_of_null = is_entry_of_null(scene, s);
+    if (s.entry_of_null) s.shape = Shape::kNull;
   }
   if (s.reached) s.identity = scene.identify(*s.reached);
   if (const auto* from = s.source(); from && from->address) s.holder = scene.identify(*from->address);

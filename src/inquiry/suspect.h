@@ -44,6 +44,7 @@ struct Suspect {
   Shape shape = Shape::kUnknown;
   std::string reg, text, type, variable, function;
   bool executed = false, writes = false;     // it was jumped to; the access was a write
+  bool entry_of_null = false;                // NULL less the offset of a link: container_of() of nothing; its shape is kNull then
   std::optional<uint64_t> reached;           // value + displacement: the address the CPU could not use
   int64_t displacement = 0;
   std::string instruction;

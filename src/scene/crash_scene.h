@@ -291,6 +291,17 @@ class CrashScene {
   virtual std::optional<StackPlace> stack_place(uint64_t) const { return std::nullopt; }
   // The struct that an object of a general cache (kmalloc-64) is, by the typed pointers to its start; "" if they do not tell, or disagree. One scan of what is stored.
   virtual std::string type_by_references(uint64_t) const { return ""; }
+  // The typed pointers to an object's start; one scan of what is stored.
+  virtual std::vector<OwnerView> owners_of(uint64_t) const { return {}; }
+  // Whether two structs are one, or one begins with the other (or with one that does).
+  virtual bool related(const std::string& a, const std::string& b) const { return a == b; }
+  // Whether an address of user space lies where some task's program, heap, mappings or stack are; nothing: it lies where a process that is gone
+  // may have had them, or no task's memory could be looked at.
+  virtual std::optional<bool> in_user_memory(uint64_t) const { return std::nullopt; }
+  // Whether the value is the offset of a per-CPU object: every CPU's area holds memory there.
+  virtual bool is_per_cpu_offset(uint64_t) const { return false; }
+  // The freed area of vmalloc()'s range that an address lies in: its bounds, as the kernel's list of areas not yet unmapped has them.
+  virtual std::optional<std::pair<uint64_t, uint64_t>> freed_vmalloc_area(uint64_t) const { return std::nullopt; }
   // The slab object before (-1) or behind (1) the one at an address, in the same slab; kUnknown if there is none.
   virtual Identity neighbour(uint64_t, int) const { return {}; }
   // The slab caches that hold most memory, largest first.

@@ -309,7 +309,10 @@ std::string LiveScene::type_of_cache(const std::string& cache, uint64_t object_s
   bool named = !found || !found->merged;
   for (const std::string& name : {cache, cache.ends_with("_cache") ? cache.substr(0, cache.size() - 6) : cache}) {
     const auto* type = named ? kernel_->program().type(debuginfo::TypeKind::kStruct, name) : nullptr;
-    if (type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size) return known = "struct " + name;
+    bool same_size = type && type->size() && *type->size() <= object_size && *type->size() + 64 > object_size;
+    // x86_64 cuts task_struct to what the processor's registers need (arch_task_struct_size, arch/x86/kernel/fpu/init.c), so the whole type is larger.
+    bool cut_short = type && type->size() && *type->size() > object_size && *type->size() < object_size + object_size / 4 && kernel_->program().kernel_symbol("arch_task_struct_size") && name == "task_struct";
+    if (same_size || cut_short) return known = "struct " + name;
   }
   if (!found || cache.starts_with("kmalloc-") || cache.starts_with("dma-kmalloc")) return known;
   for (const auto& a : allocations_from(*found, true)) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernel/references.h"
 #include "scene/live_scene.h"
 #include "unwind/stack.h"
 
@@ -213,73 +212,6 @@ std::optional<StackPlace> LiveScene::stack_place(uint64_t address) const {
   place.below = address < *lowest;
   if (!place.below && !stack.reached_root()) return std::nullopt;  // it may lie in a frame that was not found
   return place;
-}
-
-namespace {
-
-const debuginfo::Type* pointed_struct(const debuginfo::Type* pointer) {
-  const auto* to = pointer && pointer->is_pointer() ? pointer->pointee() : nullptr;
-  const auto* plain = to ? to->stripped() : nullptr;
-  return plain && plain->kind() == debuginfo::TypeKind::kStruct ? plain : nullptr;
-}
-
-const debuginfo::Type* pointed_by_place(const debuginfo::Type* whole, uint64_t offset) {
-  const debuginfo::Type* found = nullptr;
-  if (whole->is_pointer()) return offset ? nullptr : pointed_struct(whole);
-  for (const auto& m : debuginfo::members_at(whole->stripped(), offset)) {
-    const auto* to = m.member.offset() == offset ? pointed_struct(m.member.type) : nullptr;
-    if (found && to && to != found) return nullptr;
-    if (to) found = to;
-  }
-  return found;
-}
-
-// What the typed places among those that point at an object say it is; "" if none does, or they disagree. `holders`: objects of general caches that point at it,
-// with the place in them, which would have to be typed first.
-struct PointedTo {
-  std::string type;
-  bool disagree = false;
-  std::vector<std::pair<uint64_t, uint64_t>> holders;
-};
-
-}  // namespace
-
-std::string LiveScene::type_by_references(uint64_t start) const { return type_by_references(start, 0); }
-
-std::string LiveScene::type_by_references(uint64_t start, int depth) const {
-  constexpr int kMaxDepth = 2;
-  constexpr size_t kMaxHolders = 3;
-  constexpr uint64_t kMaxScanned = uint64_t{4} << 30;  // more than that is not read again for each holder
-  auto id = identify(start);
-  if (id.kind != Identity::Kind::kSlab || id.object_start != start) return "";
-  auto hits = kernel::find_references(*kernel_, start, start + 1);
-  PointedTo found;
-  auto vote = [&](const debuginfo::Type* to) {
-    if (!to || to->size().value_or(~uint64_t{0}) > id.object_size) return;
-    std::string spelled = debuginfo::spell(to);
-    found.disagree = found.disagree || (!found.type.empty() && found.type != spelled);
-    found.type = spelled;
-  };
-  for (const auto& r : hits.found) {
-    Identity at = identify(r.at.value);
-    if (at.kind == Identity::Kind::kSymbol) {
-      const auto* file = kernel_->program().file_at(r.at);
-      const auto* debug = file ? file->debug_file() : nullptr;
-      auto place = debug ? file->to_file(r.at) : std::nullopt;
-      auto variable = place ? debug->variable_at(*place) : std::nullopt;
-      if (variable && variable->type && variable->address) vote(pointed_by_place(variable->type, *place - *variable->address));
-    } else if (at.kind == Identity::Kind::kSlab && !at.free.value_or(true)) {
-      std::string type = type_of_cache(at.cache, at.object_size);
-      if (type.empty()) found.holders.push_back({at.object_start, at.offset});
-      else if (const auto* holder = kernel_->program().parse_type(type)) vote(pointed_by_place(holder, at.offset));
-    }
-  }
-  for (size_t i = 0; found.type.empty() && depth < kMaxDepth && hits.bytes_scanned < kMaxScanned && i < std::min(found.holders.size(), kMaxHolders); i++) {
-    std::string type = type_by_references(found.holders[i].first, depth + 1);
-    const auto* holder = type.empty() ? nullptr : kernel_->program().parse_type(type);
-    if (holder) vote(pointed_by_place(holder, found.holders[i].second));
-  }
-  return found.disagree ? "" : found.type;
 }
 
 }  // namespace inquest::scene

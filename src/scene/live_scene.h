@@ -38,6 +38,11 @@ class LiveScene : public CrashScene {
   std::vector<StoreSite> locals_of(const std::string& type) const override;
   std::optional<StackPlace> stack_place(uint64_t address) const override;
   std::string type_by_references(uint64_t object_start) const override;
+  std::vector<OwnerView> owners_of(uint64_t object_start) const override;
+  bool related(const std::string& a, const std::string& b) const override;
+  std::optional<bool> in_user_memory(uint64_t address) const override;
+  bool is_per_cpu_offset(uint64_t value) const override;
+  std::optional<std::pair<uint64_t, uint64_t>> freed_vmalloc_area(uint64_t address) const override;
   Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;
   std::optional<CallView> call_before(uint64_t return_address) const override;
@@ -78,7 +83,8 @@ class LiveScene : public CrashScene {
   std::vector<OriginView> origin_at_tail_jump(uint64_t return_address) const;
   // The function that the direct call before a return address calls; null: none, or not readable.
   std::shared_ptr<const code::ValueFlow> called_at(uint64_t return_address) const;
-  std::string type_by_references(uint64_t object_start, int depth) const;
+  std::vector<OwnerView> owners_of(uint64_t object_start, int depth) const;
+  std::string agreed_type(const std::vector<OwnerView>& owners) const;
   std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
   // The flow of every function of the modules that know a type; bounded.
   void each_function_with(const std::string& type, const std::function<void(const std::string& name, const code::ValueFlow& flow)>& look) const;
@@ -92,6 +98,7 @@ class LiveScene : public CrashScene {
   unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
   mutable std::optional<LockGraphView> locks_;
   mutable std::map<std::string, std::string> cache_types_;
+  mutable std::map<uint64_t, std::vector<OwnerView>> owners_;  // by the object's start
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };
 

@@ -48,4 +48,11 @@ struct StackPlace {
   uint64_t offset = 0;                 // … and how far into it
 };
 
+// A typed pointer to the start of an object, in a variable or in a living object of a known type.
+struct OwnerView {
+  std::string type;                    // what it is declared to point at: "struct vat"
+  std::string text;                    // where it lies: "vats[3].content", "brew of struct vat at 0x…"
+  uint64_t at = 0;
+};
+
 }  // namespace inquest::scene

@@ -14,6 +14,8 @@ Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dos
 Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts reused(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts shifted_pointer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts stale_stack(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts freed_armed_timer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts freed_queued_work(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
@@ -67,10 +69,19 @@ std::string add_touch(Dossier& dossier, const scene::EventView& event);
 std::string add_suspect(Dossier& dossier, const Suspect& suspect);
 // Where it was loaded from, one claim a load (bounded), and whether memory still holds it.
 std::vector<std::string> add_origin(Dossier& dossier, const Suspect& suspect);
+// An object with two owners of unlike types: it was freed and handed out again. `used_as`: the type that the code that failed takes it for, "" = not known.
+struct ReusedObject {
+  uint64_t start = 0;
+  scene::OwnerView used, other;
+};
+std::optional<ReusedObject> reused_object(const scene::CrashScene& scene, uint64_t address, const std::string& used_as);
+std::string add_reused(Dossier& dossier, const ReusedObject& reused);
 // A freed object: its cache, and how it is known to be free.
 std::string add_freed(Dossier& dossier, const FreedObject& freed);
 // Who freed the object last, where its cache keeps tracks: cites it and gives the words; "" if it is not known.
 std::string add_last_free(Verdict& verdict, Dossier& dossier, const scene::Identity& object);
+// What a number that is no pointer looks like: a per-CPU object's offset, two counts side by side, a time since the start; "" if like nothing.
+std::string looks_like(const scene::CrashScene& scene, const Suspect& suspect);
 // "rate of struct radio_link", "offset 0x14 of what it should point at".
 std::string reached_words(const Suspect& suspect);
 // The object of a verdict, from the suspect: what it should point at, or (`holder`) what it was loaded from.

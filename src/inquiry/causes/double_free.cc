@@ -47,6 +47,21 @@ void name_object(const scene::CrashScene& scene, const std::vector<scene::FrameV
   }
 }
 
+// Subsystems free by functions of their own (kfree_skb, bio_put, kobject_put): these only pass on what they were told to free.
+Guilty past_free_wrappers(const std::vector<scene::FrameView>& frames, const Guilty& found) {
+  auto wraps = [](const std::string& name) {
+    for (const char* word : {"free", "put", "release", "consume", "destroy", "drop"})
+      if (name.find(word) != name.npos) return true;
+    return false;
+  };
+  if (!found.module.empty() || !wraps(found.function)) return found;
+  for (const auto& f : frames) {
+    Guilty g = guilty_of({f});
+    if (!g.function.empty() && (!g.module.empty() || !wraps(g.function))) return g.module.empty() ? found : g;
+  }
+  return found;
+}
+
 }  // namespace
 
 Verdicts double_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
@@ -65,8 +80,14 @@ Verdicts double_free(const scene::CrashScene& scene, const Observations& seen, D
     cite(v, dossier.add(Origin::kCode, "the allocator stopped because the object being freed is already the first of its free list (BUG_ON(object == fp), mm/slub.c)",
                         "event " + event->id, {{"condition", event->condition ? event->condition->text : ""}}));
   name_object(scene, frames, v, dossier);
-  // The check compares the object with the head of its free list.
-  if (event->condition && event->condition->left_value && v.object.type.empty()) name_by_memory(scene, *event->condition->left_value, v.object);
+  // The check compares the object with the head of its free list: that address decides, what the frames show may be what it was a part of.
+  if (event->condition && event->condition->left_value) {
+    uint64_t object = *event->condition->left_value;
+    auto id = scene.identify(object);
+    if (id.kind == scene::Identity::Kind::kSlab && !v.object.address.empty() && v.object.address != hex(id.object_start)) v.object = {};
+    if (v.object.type.empty()) name_by_memory(scene, object, v.object);
+  }
+  v.guilty = past_free_wrappers(frames, v.guilty);
   if (event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
   v.summary = fmt::format("{} freed {} a second time: it was free already.", v.guilty.function.empty() ? "A function" : v.guilty.function,
                           v.object.type.empty() ? "an object" : v.object.type + (v.object.address.empty() ? "" : " at " + v.object.address));

@@ -84,6 +84,33 @@ std::optional<uint64_t> neighbour_named(const std::string& header) {
   return std::nullopt;
 }
 
+// The object of a general cache that a link lies in, by what points at it; and who initialises that link.
+void name_initialiser(const scene::CrashScene& scene, uint64_t link, Verdict& v, Dossier& dossier) {
+  auto id = scene.identify(link);
+  std::string type = id.kind == scene::Identity::Kind::kSlab ? scene.type_of_cache(id.cache, id.object_size) : "";
+  if (type.empty() && id.kind == scene::Identity::Kind::kSlab) type = scene.type_by_references(id.object_start);
+  if (type.empty()) return;
+  v.object = {};
+  v.object.type = type;
+  v.object.address = hex(id.object_start);
+  v.object.cache = id.cache;
+  for (const auto& m : scene.members_at(type, id.offset)) v.object.members.push_back(m.path);
+  if (!v.object.members.empty()) v.object.member = v.object.members.front();
+  std::string who;
+  std::optional<Guilty> only;
+  for (const auto& w : scene.writers_of(type, id.offset)) {
+    if (w.value.empty() || w.value[0] != '&') continue;
+    Guilty g = guilty_site(scene, w.site);
+    cite(v, dossier.add(Origin::kCode, fmt::format("{} stores {} there", source_text(w.site.source), w.value), "dis -lx " + bare_hex(w.site.pc), {{"function", w.site.function}}));
+    if ((", " + who + ",").find(", " + g.function + ",") != who.npos) continue;
+    only = who.empty() ? std::optional(g) : std::nullopt;
+    who += (who.empty() ? "" : ", ") + g.function;
+  }
+  if (who.empty()) return;
+  v.summary += fmt::format(" {} does that.", who);
+  if (only) v.guilty = *only;
+}
+
 // What became of the neighbour that does not point back: given back, taken into another list, or neither.
 void tell_neighbour(const scene::CrashScene& scene, const std::string& header, std::optional<uint64_t> offset, Verdict& v, Dossier& dossier) {
   auto neighbour = neighbour_named(header);
@@ -97,6 +124,12 @@ void tell_neighbour(const scene::CrashScene& scene, const std::string& header, s
   if (id.kind == scene::Identity::Kind::kSlab && id.free.value_or(false)) {
     v.confidence = 0.9;
     v.summary += fmt::format(" The neighbour at {} is free: it was given back while it was still linked.", hex(*neighbour));
+    return;
+  }
+  if (shape.self_next && shape.self_prev) {
+    v.confidence = std::max(v.confidence, 0.85);
+    v.summary += fmt::format(" The neighbour at {} points at itself: it was initialised anew (INIT_LIST_HEAD(), INIT_WORK() and the like) while it was on the list.", hex(*neighbour));
+    name_initialiser(scene, *neighbour, v, dossier);
     return;
   }
   auto after = list_shape(scene, shape.next), before = list_shape(scene, shape.prev);

@@ -19,8 +19,49 @@ std::string member_words(const scene::TouchView& t, const std::vector<scene::Mem
   return fmt::format("{} of {} (offset {:#x})", names.empty() ? "no member known" : names, t.object, t.displacement);
 }
 
+// What the function to blame passed on to the shared code that failed: `&sluice->up`, a member of its own object; "" if it is not known.
+std::string tell_passed(const scene::CrashScene& scene, const scene::EventView& event, Verdict& v, Dossier& dossier) {
+  if (!is_machinery(event.event.function, event.source.empty() ? "" : event.source.back().file)) return "";
+  for (const auto& f : frames_behind(scene, event)) {
+    if (f.exact || !f.address || guilty_of({f}).function.empty()) continue;
+    auto call = scene.call_before(f.address);
+    if (!call) return "";
+    for (const auto& a : call->arguments) {
+      if (a.object.empty() || (a.member.empty() && a.members.empty())) continue;
+      std::string member = a.member.empty() ? a.members.front() : a.member;
+      cite(v, dossier.add(Origin::kCode, fmt::format("{} passed {} ({} of {}) to {}", source_text(call->source), a.text, member, a.object, call->callee.empty() ? "it" : call->callee), "dis -lx " + bare_hex(call->pc),
+                          {{"type", a.object}, {"member", member}}));
+      v.object.types.insert(v.object.types.begin(), a.object);
+      if (!v.object.type.empty() && v.object.types.size() == 1) v.object.types.push_back(v.object.type);
+      v.object.type = a.object;
+      v.object.members.push_back(member);
+      v.object.member = member;
+      v.object.address.clear();
+      return a.text;
+    }
+    return "";
+  }
+  return "";
+}
+
+// A call gave NULL, and it was passed on without a test: who called is nearer to the mistake than who trips over it.
+bool tell_call(const Suspect& s, Verdict& v, Dossier& dossier) {
+  const scene::OriginView* call = nullptr;
+  for (const auto& step : s.origin) {
+    if (step.birth == "loaded" && !step.on_stack) return false;
+    if (step.birth == "call" && !call) call = &step;
+  }
+  if (!call || call->callee.empty()) return false;
+  cite(v, add_origin(dossier, s));
+  Guilty caller = guilty_of_source(call->source, v.guilty.module);
+  v.summary += fmt::format(" {}() returned it{}, and it was used unasked.", call->callee, caller.function.empty() ? "" : " to " + caller.function);
+  if (!caller.function.empty() && caller.function != v.guilty.function) v.guilty = caller;
+  return true;
+}
+
 // Where the NULL was kept, and who stores it there: the code that clears the member is nearer to the mistake than the code that trips over it.
 void tell_source(const scene::CrashScene& scene, const Suspect& s, Verdict& v, Dossier& dossier) {
+  if (tell_call(s, v, dossier)) return;
   const scene::OriginView* from = nullptr;
   for (const auto& step : s.origin)
     if (!from && step.birth == "loaded" && !step.on_stack && !step.object.empty()) from = &step;
@@ -39,7 +80,7 @@ void tell_source(const scene::CrashScene& scene, const Suspect& s, Verdict& v, D
 }
 
 // What stands against it: the kernel had said before that the object read from is broken, or there was no such object.
-void doubt(Verdict& v, const Observations& seen, Dossier& dossier) {
+void doubt(const scene::CrashScene& scene, Verdict& v, const Observations& seen, Dossier& dossier) {
   std::string freed = "the pointer itself is 0; freed memory seldom holds zeroes where a pointer was";
   if (seen.warning && seen.suspect) {
     for (const auto& link : seen.links) cite(v, add_link(dossier, link, *seen.fatal));
@@ -49,6 +90,18 @@ void doubt(Verdict& v, const Observations& seen, Dossier& dossier) {
     freed = fmt::format("likely where the zero comes from: see {}; memory that was given back and handed out again is cleared", seen.warning->id);
   } else if (!seen.freed) {
     freed += seen.suspect && seen.suspect->source() ? ", and where it was read from is not known to be free" : "";
+  }
+  // The object it was read from is free, or has been handed out again: that is the cause, and the NULL its consequence.
+  if (seen.freed && seen.freed->read_at) {
+    v.confidence = std::min(v.confidence, 0.5);
+    freed = fmt::format("more likely: the object that the NULL was read from, at {}, is free", hex(seen.freed->identity.object_start));
+  } else if (seen.suspect && seen.suspect->source() && seen.suspect->source()->address) {
+    const auto* from = seen.suspect->source();
+    if (auto twice = reused_object(scene, *from->address, from->object)) {
+      cite(v, add_reused(dossier, *twice));
+      v.confidence = std::min(v.confidence, 0.5);
+      freed = fmt::format("more likely: the object that the NULL was read from, at {}, has two owners of unlike types", hex(twice->start));
+    }
   }
   if (seen.suspect && empty_list(*seen.suspect)) v.confidence = std::min(v.confidence, 0.4);
   v.alternatives.push_back({"use-after-free", freed});
@@ -61,7 +114,8 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
   if (!seen.fatal || !seen.fatal->event.fault_address || seen.jumped_to) return {};
   const auto& event = *seen.fatal;
   uint64_t fault = *event.event.fault_address;
-  bool null_base = event.touch && event.touch->base_value == uint64_t{0};
+  bool entry = seen.suspect && seen.suspect->entry_of_null;
+  bool null_base = event.touch && (event.touch->base_value == uint64_t{0} || entry);
   bool indexed = fault < kMinMapped && seen.suspect && seen.suspect->shape == Shape::kNull;  // NULL and an index: the first 64 KiB are never mapped
   if (fault >= kFirstPage && !(null_base && fault < kFarthest) && !indexed) return {};
   if (event.touch && event.touch->base_value && *event.touch->base_value + uint64_t(event.touch->displacement) != fault && event.touch->object.empty()) null_base = false;
@@ -82,7 +136,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
                                      t.pc ? "dis -lx " + bare_hex(t.pc) : "event " + event.id, {{"instruction", t.instruction}, {"expression", t.text}}));
     if (null_base) {
       v.confidence = 0.8;
-      v.evidence.push_back(dossier.add(Origin::kRegister, fmt::format("its base {} holds 0{}{}", t.base_register, t.base_text.empty() ? "" : ": it is " + t.base_text,
+      v.evidence.push_back(dossier.add(Origin::kRegister, fmt::format("its base {} holds {}{}{}", t.base_register, entry ? hex(seen.suspect->value) + ", NULL less the offset of a link" : "0", t.base_text.empty() ? "" : ": it is " + t.base_text,
                                                                       t.base_type.empty() ? "" : fmt::format(" (`{}`)", t.base_type)),
                                        fmt::format("why {} {}", t.base_register, event.id), {{"register", t.base_register}, {"variable", t.base_variable}, {"expression", t.base_text}}));
     }
@@ -101,7 +155,8 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     }
     std::string pointer = !t.base_text.empty() ? t.base_text : "a pointer";
     bool exactly = !t.base_value || *t.base_value == 0;
-    v.summary = fmt::format("{} is {}, and {} {} it{}.", pointer, exactly ? "NULL" : fmt::format("{:#x}, which is NULL and an offset,", *t.base_value), v.guilty.function.empty() ? event.event.function : v.guilty.function,
+    if (entry) v.confidence = std::min(v.confidence, seen.suspect->source() ? 0.9 : 0.8);
+    v.summary = fmt::format("{} is {}, and {} {} it{}.", pointer, exactly ? "NULL" : fmt::format("{:#x}, which is NULL {} an offset{}", *t.base_value, entry ? "less" : "and", entry ? " (an entry taken from a link that is NULL)" : ","), v.guilty.function.empty() || is_machinery(event.event.function, event.source.empty() ? "" : event.source.back().file) ? event.event.function : v.guilty.function,
                             t.writes ? "writes through" : "reads through", what.empty() ? "" : ": " + what);
     if (!t.origin_text.empty() && t.origin_text != t.base_text) v.summary += fmt::format(" It was loaded from {}.", t.origin_text);
   } else {
@@ -116,7 +171,8 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     cite(v, add_origin(dossier, *seen.suspect));
   }
   if (seen.suspect && event.touch) tell_source(scene, *seen.suspect, v, dossier);
-  doubt(v, seen, dossier);
+  if (std::string passed = tell_passed(scene, event, v, dossier); !passed.empty()) v.summary += fmt::format(" {} had passed {} on.", v.guilty.function.empty() ? "Its caller" : v.guilty.function, passed);
+  doubt(scene, v, seen, dossier);
   return {v};
 }
 

@@ -1,6 +1,8 @@
 // A reference count was dropped too often: the kernel's refcount_t caught it (lib/refcount.c: REFCOUNT_SUB_UAF, REFCOUNT_DEC_LEAK, REFCOUNT_ADD_UAF).
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "inquiry/causes/causes.h"
 
 namespace inquest::inquiry::causes {
@@ -72,9 +74,17 @@ Verdicts refcount_underflow(const scene::CrashScene& scene, const Observations& 
   bool victim = words.find("addition on 0") != std::string::npos || words.find("increment on 0") != std::string::npos;
   std::string who = v.guilty.function.empty() ? "The kernel" : v.guilty.function;
   std::string counter = v.object.type.empty() ? "" : fmt::format(" ({} of {})", v.object.member, v.object.type);
-  v.summary = victim ? fmt::format("A reference{} was dropped too often: {} took one of a counter that was 0 already: {}", counter, who, sentence(headline(*event)))
+  bool taken = words.find("saturated") != std::string::npos;  // REFCOUNT_ADD_OVF, REFCOUNT_ADD_NOT_ZERO_OVF: who took a reference met it
+  v.summary = taken ? fmt::format("{} took a reference{} of a counter that was below zero, or full, already: {} Either two thousand million were taken and not given back, or that memory is no such counter any more (freed and handed out again, or overwritten).", who, counter, sentence(headline(*event)))
+              : victim ? fmt::format("A reference{} was dropped too often: {} took one of a counter that was 0 already: {}", counter, who, sentence(headline(*event)))
                      : fmt::format("{} dropped a reference too often{}: {}", who, counter, sentence(headline(*event)));
   if (victim) v.would_settle.push_back("who dropped the last reference before: it is not the function named here");
+  // Met at 0 alone, with the object given back since: it was used after its last reference, by a pointer that held none.
+  uint64_t object = v.object.address.empty() ? 0 : std::strtoull(v.object.address.c_str(), nullptr, 16);
+  if (auto id = object ? scene.identify(object) : scene::Identity{}; victim && (id.free.value_or(false) || (seen.freed && !v.object.type.empty() && seen.freed->type == v.object.type))) {
+    v.confidence = std::min(v.confidence, 0.7);
+    v.summary = fmt::format("{} took a reference{} of an object that had given up its last one, and is free now: a pointer was kept without a reference, or one was dropped too often: {}", who, counter, sentence(headline(*event)));
+  }
   if (victim && offset && !v.object.type.empty()) name_droppers(scene, *offset, v, dossier);
   if (!same) v.summary += fmt::format(" {} came after it.", seen.fatal->id);
   v.alternatives.push_back({"use-after-free", same ? "the counter is what was caught; a use of the freed object would come after it" : "it follows from the counter: the object was freed while others still held it"});

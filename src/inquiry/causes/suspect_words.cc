@@ -31,6 +31,17 @@ std::string pointer_words(const Suspect& s) {
   return s.reg.empty() ? "a pointer" : "the pointer in " + s.reg;
 }
 
+std::string looks_like(const scene::CrashScene& scene, const Suspect& s) {
+  if (s.shape != Shape::kUser && s.shape != Shape::kNonCanonical) return "";
+  if (scene.is_per_cpu_offset(s.value)) return "the offset of a per-CPU object: each CPU's area has memory there, and without its CPU's base it is no address";
+  uint64_t high = s.value >> 32, low = s.value & 0xffffffff;
+  constexpr uint64_t kSmall = 1 << 20;
+  auto time = s.event->event.time;
+  if (double ns = double(s.value); time && ns < *time * 1e9 && ns > *time * 1e9 * 0.25) return fmt::format("a time: {:.3f} s after the start, in nanoseconds", ns / 1e9);
+  if (high && high < kSmall && low < kSmall) return fmt::format("two numbers of 32 bits, {:#x} and {:#x}, where a pointer should be", low, high);
+  return "";
+}
+
 std::string reached_words(const Suspect& s) {
   if (s.object.empty()) return s.displacement ? fmt::format("offset {:#x} of what it should point at", uint64_t(s.displacement)) : "what it should point at";
   return fmt::format("{} of {} (offset {:#x})", s.members.empty() ? "no member known" : joined(s.members, " or "), s.object, uint64_t(s.displacement));

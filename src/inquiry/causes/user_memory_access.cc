@@ -26,7 +26,11 @@ Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& 
   bool protection = seen.fatal->event.error_code && (*seen.fatal->event.error_code & 1) && seen.fatal->event.arch == oops::Arch::kX86_64;
   Verdict v;
   v.cause = "user-memory-access";
-  v.confidence = says || protection ? 0.9 : in_process ? 0.75 : s.origin.empty() ? 0.5 : 0.6;
+  // Where no process has memory, or the thread runs in no process, it is only a number of that size.
+  auto there = scene.in_user_memory(s.value);
+  bool inside = there.value_or(false);
+  double likely = in_process ? 0.75 : s.origin.empty() ? 0.5 : 0.55;
+  v.confidence = says || protection ? 0.9 : inside ? likely + 0.05 : looks_like(scene, s).empty() ? likely : 0.2;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -35,6 +39,8 @@ Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& 
   v.object = object_holding(s);
   v.summary = fmt::format("{} {} {} through {}, which is an address of user space ({}), without a uaccess routine.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
                           s.writes ? "writes" : "reads", "memory", pointer_words(s), hex(s.value));
+  if (there && !says && !protection)
+    cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies {} the bounds of the processes' memory that their mm_struct keep", hex(s.value), *there ? "in" : "outside"), "ps -m", {{"address", hex(s.value)}}));
   v.alternatives.push_back({"wild-pointer", says || protection ? "the page is there, and is the user's: the processor forbade the access, it did not miss the page" : "the value lies where user space lies"});
   return {v};
 }

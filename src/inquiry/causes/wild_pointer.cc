@@ -66,7 +66,7 @@ double confidence_of(const Suspect& s) {
   }
 }
 
-std::string explain(const Suspect& s, uint64_t run) {
+std::string explain(const scene::CrashScene& scene, const Suspect& s, uint64_t run) {
   std::string who = pointer_words(s);
   if (run && (s.shape == Shape::kErrno || s.shape == Shape::kKernel || s.shape == Shape::kNonCanonical))
     return fmt::format("{} holds {}, one word of a run of {} bytes that all are the same: something filled that memory (a memset() that went too far, a device that is gone); no pointer was stored there.",
@@ -78,7 +78,8 @@ std::string explain(const Suspect& s, uint64_t run) {
     return text;
   }
   if (s.shape == Shape::kUnsetPoison) return fmt::format("{} holds {}.", who, shape_words(s.value, s.shape));
-  std::string words = shape_words(s.value, s.shape);
+  std::string words = looks_like(scene, s);
+  if (words.empty()) words = shape_words(s.value, s.shape);
   if (!s.source() && !s.variable.empty() && !s.origin.empty() && s.origin.front().on_stack)
     return fmt::format("{}, a variable of {}'s own stack frame, holds {}{}: it points at nothing the kernel has. Either it was never set on this way, or it was overwritten.", who, s.function, hex(s.value), words.empty() ? "" : ", " + words);
   return fmt::format("{} holds {}{}: it points at nothing the kernel has.", who, hex(s.value), words.empty() ? "" : ", " + words);
@@ -126,6 +127,10 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   v.cause = "wild-pointer";
   const uint64_t run = s.shape == Shape::kAscii ? 0 : run_around(scene, s);
   v.confidence = run ? std::min(0.6, confidence_of(s)) : confidence_of(s);
+  if (s.shape == Shape::kUser && scene.facts().has_dump) {
+    if (scene.is_per_cpu_offset(s.value)) v.confidence = 0.8;
+    else if (!looks_like(scene, s).empty() && !scene.in_user_memory(s.value).value_or(false)) v.confidence = 0.6;
+  }
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -133,7 +138,7 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   if (s.reached) cite(v, add_identity(scene, dossier, *s.reached, "the address reached for"));
   v.guilty = guilty_at(scene, *seen.fatal);
   v.object = s.shape == Shape::kErrno ? object_reached(s) : object_holding(s);
-  v.summary = explain(s, run);
+  v.summary = explain(scene, s, run);
   v.summary = capital(v.summary);
   if (s.shape == Shape::kErrno && !run && !born_by_call(s)) {
     if (const auto* from = s.source(); from && !from->object.empty()) {
