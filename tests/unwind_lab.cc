@@ -1,6 +1,8 @@
 // Stacks of every task of the lab's dumps: each walk ends at a root or in user mode, the wild jump's caller is found, unwinding by rows and
 // by code alone agree on every register, and two independent ways to the arguments of a call agree on every value.
 // Prints one line a dump with the figures; exits 77 (skipped) where there are no dumps.
+// usage: unwind_lab [--reasons] [--missing] [DUMP]...   DUMP: part of a dump's path; all without one. --reasons: why variables have no
+// value, most frequent first, over all dumps asked for; --missing: each of them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,9 +18,17 @@ using namespace inquest;
 
 namespace {
 
+using Variable = std::tuple<uint64_t, std::string, std::string>;  // pc, function, name
+
 struct Figures {
   size_t tasks = 0, frames = 0, bad_ends = 0, agree = 0, differ = 0, registers = 0, registers_differ = 0, wild = 0, wild_lost = 0;
-  std::set<std::tuple<uint64_t, std::string, std::string>> variables, valued;
+  std::set<Variable> variables, valued, recovered, earlier, partly;
+  std::map<Variable, std::string> why_not;
+};
+
+struct Options {
+  bool reasons = false, missing = false;
+  std::vector<std::string> dumps;
 };
 
 using Key = std::tuple<int, size_t, uint64_t>;  // pid, frame, pc
@@ -54,9 +64,13 @@ void count_variables(const object::Program& program, const unwind::Stack& stack,
   for (const auto& variable : unwind::variables_of(program, stack, frame)) {
     const auto& source = stack.frames[frame].source;
     std::string function = variable.source_index < source.size() ? source[variable.source_index].function : "";
-    std::tuple key(stack.frames[frame].pc.value, function, variable.name);
+    Variable key(stack.frames[frame].pc.value, function, variable.name);
     figures.variables.insert(key);
     if (variable.value) figures.valued.insert(key);
+    else figures.why_not[key] = variable.why_not;
+    if (variable.value && variable.basis == unwind::Basis::kCode) figures.recovered.insert(key);
+    if (variable.value && variable.basis == unwind::Basis::kEarlier) figures.earlier.insert(key);
+    if (variable.value && variable.partly) figures.partly.insert(key);
   }
 }
 
@@ -104,7 +118,34 @@ void compare_registers(const arch::Arch& arch, const RegisterMap& by_rows, const
   }
 }
 
-bool check(const fs::path& vmcore, const fs::path& debug) {
+// "register rax is not known here" and "register rdx is not known here" are one reason.
+std::string general(const std::string& reason) {
+  std::string out;
+  for (size_t at = 0; at < reason.size();) {
+    size_t end = std::min(reason.find(' ', at), reason.size());
+    std::string word = reason.substr(at, end - at);
+    std::string_view bare = std::string_view(word).substr(0, word.find_first_of(":,"));
+    bool number = !word.empty() && (word[0] == '-' || (word[0] >= '0' && word[0] <= '9'));
+    if (number || (out.size() >= 2 && (out.ends_with("register ") || out.ends_with("value of ") || out.ends_with("slot ")))) word.replace(0, bare.size(), "*");
+    out += word + (end < reason.size() ? " " : "");
+    at = end + 1;
+  }
+  return out;
+}
+
+void tell_reasons(const Options& options, const std::map<Variable, std::string>& why_not) {
+  std::map<std::string, size_t> counts;
+  for (const auto& [key, reason] : why_not) counts[general(reason)]++;
+  std::vector<std::pair<size_t, std::string>> sorted;
+  for (const auto& [reason, count] : counts) sorted.emplace_back(count, reason);
+  std::sort(sorted.rbegin(), sorted.rend());
+  if (options.reasons)
+    for (const auto& [count, reason] : sorted) fmt::print("{:>6}  {}\n", count, reason);
+  if (!options.missing) return;
+  for (const auto& [key, reason] : why_not) fmt::print("  {:#x} {} {}: {}\n", std::get<0>(key), std::get<1>(key), std::get<2>(key), reason);
+}
+
+bool check(const fs::path& vmcore, const fs::path& debug, const Options& options) {
   LossLedger ledger;
   auto dump = dump::Dump::open({vmcore.string()}, ledger);
   if (!dump.ok()) return fmt::print("{}: {}\n", vmcore.string(), dump.error().message()), false;
@@ -115,18 +156,31 @@ bool check(const fs::path& vmcore, const fs::path& debug) {
   if (auto bare = open(*dump, {}, ledger); bare.ok() && !(*bare)->tasks().tasks.empty())
     compare_registers((*full)->program().arch(), by_rows, walk(**bare, bare_figures, false), figures);
   fmt::print("{}: {} tasks, {} frames, {} bad ends ({} without debuginfo), {} of {} wild jumps lost, {} registers the same by code, {} not; "
-             "{} arguments agree, {} not; {} of {} variables ({:.1f} %)\n",
+             "{} arguments agree, {} not; {} of {} variables ({:.1f} %; {} recovered beyond DWARF, {} last known earlier, {} known in part)\n",
              fs::path(vmcore).lexically_relative(debug.parent_path().parent_path()).string(), figures.tasks, figures.frames, figures.bad_ends,
              bare_figures.bad_ends, figures.wild_lost, figures.wild, figures.registers, figures.registers_differ, figures.agree, figures.differ,
-             figures.valued.size(), figures.variables.size(), 100.0 * double(figures.valued.size()) / double(std::max<size_t>(figures.variables.size(), 1)));
+             figures.valued.size(), figures.variables.size(), 100.0 * double(figures.valued.size()) / double(std::max<size_t>(figures.variables.size(), 1)), figures.recovered.size(), figures.earlier.size(), figures.partly.size());
+  for (const auto& key : figures.valued) figures.why_not.erase(key);
+  tell_reasons(options, figures.why_not);
   bool crashed = vmcore.string().find("stid_race") != std::string::npos;
   return figures.bad_ends == 0 && bare_figures.bad_ends == 0 && figures.wild_lost == 0 && figures.differ == 0 && figures.registers_differ == 0 &&
          figures.tasks >= 20 && (!crashed || figures.wild > 0);
 }
 
+Options options_of(int count, char** words) {
+  Options options;
+  for (std::string_view word : std::vector<std::string_view>(words + 1, words + count)) {
+    if (word == "--reasons") options.reasons = true;
+    else if (word == "--missing") options.missing = true;
+    else options.dumps.emplace_back(word);
+  }
+  return options;
+}
+
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
+  const Options options = options_of(count, words);
   const char* lab = getenv("INQUEST_LAB");
   const char* home = getenv("HOME");
   fs::path root = lab ? fs::path(lab) : fs::path(home ? home : "/root") / ".cache/inquest-lab";
@@ -136,8 +190,11 @@ int main() {
     for (const char* form : {"stid_race/elf", "stid_race/elf-pac", "stid_race/kdump-lzo31", "null_member/elf", "healthy/elf"}) {
       fs::path vmcore = kernel.path() / "dumps" / form / "vmcore";
       if (!fs::exists(vmcore, ignored) || !fs::exists(kernel.path() / "debug", ignored)) continue;
+      bool wanted = options.dumps.empty();
+      for (const std::string& part : options.dumps) wanted = wanted || vmcore.string().find(part) != std::string::npos;
+      if (!wanted) continue;
       any = true;
-      good = check(vmcore, kernel.path() / "debug") && good;
+      good = check(vmcore, kernel.path() / "debug", options) && good;
     }
   }
   if (!any) return 77;

@@ -187,6 +187,10 @@ CallSite CodeReader::call_site(const Die& die) const {
         parameter.reg = unsigned(reader.uleb());
     }
     parameter.value = expression(die.unit(), value.block);
+    // GNU, DWARF 4: the callee's parameter under another name.
+    Value passed_nowhere = child.attribute(DW_AT_call_parameter);
+    if (!passed_nowhere) passed_nowhere = child.attribute(DW_AT_abstract_origin);
+    parameter.optimized_out = dwarf_.reference(die.unit(), passed_nowhere).value_or(0);
     site.parameters.push_back(std::move(parameter));
   }
   return site;

@@ -121,6 +121,7 @@ struct CallSite {
     std::optional<unsigned> reg;    // the register it is passed in (DW_OP_regN)
     Bytes location;                 // the whole DW_AT_location
     Expression value;               // in terms of the caller's registers just before the call
+    uint64_t optimized_out = 0;     // DIE of the callee's parameter that is passed nowhere, but has this value; 0: it is passed
   };
   std::vector<Parameter> parameters;
 };
@@ -200,6 +201,7 @@ class DebugFile {
   virtual Result<FunctionTree> tree_at(uint64_t address) const = 0;
   virtual std::vector<CallSite> call_sites(uint64_t function_die) const = 0;
   virtual const Type* type_of_die(uint64_t die) const = 0;                            // of a variable, parameter or function's result
+  virtual const Type* type_at_die(uint64_t die) const = 0;                            // that this DIE describes; kind kUnknown: it is no type
   virtual std::string_view name_of_die(uint64_t die) const = 0;
 
   virtual std::optional<SourceLine> line_at(uint64_t address) const = 0;

@@ -53,6 +53,7 @@ class DebugFileImpl final : public DebugFile {
   Result<FunctionTree> tree_at(uint64_t address) const override { return code_->tree_at(address); }
   std::vector<CallSite> call_sites(uint64_t function_die) const override { return code_->call_sites(function_die); }
   const Type* type_of_die(uint64_t die) const override;
+  const Type* type_at_die(uint64_t die) const override;
   std::string_view name_of_die(uint64_t die) const override { return dwarf_->name(dwarf_->die(die)); }
 
   std::optional<SourceLine> line_at(uint64_t address) const override { return code_->line_at(address); }

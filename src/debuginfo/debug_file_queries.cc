@@ -120,6 +120,8 @@ std::optional<Variable> DebugFileImpl::variable_at(uint64_t address) const {
 
 const Type* DebugFileImpl::type_of_die(uint64_t die) const { return types_->target_of(dwarf_->die(die)); }
 
+const Type* DebugFileImpl::type_at_die(uint64_t die) const { return types_->at(die); }
+
 std::optional<DebugFileImpl::CfiSection> DebugFileImpl::cfi_section() const {
   for (std::string_view name : {".debug_frame", ".eh_frame"}) {
     const elf::Section* section = elf_.section(name);

@@ -46,7 +46,8 @@ class Printer {
         auto inner = value.member(m.name);
         out += fmt::format("{} = {}", m.name, inner.ok() ? text(*inner, level + 1) : "<" + inner.error().message() + ">");
       } else {
-        out += value.address() ? text(Value(program_, m.type, *value.address() + m.offset()), level + 1) : "{...}";
+        auto inner = value.unnamed(m);
+        out += inner ? text(*inner, level + 1) : "{...}";
       }
       out += i + 1 < members.size() ? ", \n" : "\n";
     }
@@ -56,8 +57,8 @@ class Printer {
   std::string array(const Value& value, const Type* t, int level) {
     const Type* element = t->target() ? t->target()->stripped() : nullptr;
     uint64_t count = t->count().value_or(0);
-    if (!element || !value.address()) return "{...}";
-    if (element->kind() == TypeKind::kInteger && element->size() == 1 && element->name().find("char") != std::string_view::npos && !options_.hex) {
+    if (!element || !(value.address() || value.in_pieces())) return "{...}";
+    if (value.address() && element->kind() == TypeKind::kInteger && element->size() == 1 && element->name().find("char") != std::string_view::npos && !options_.hex) {
       // `const char linux_banner[]`, declared without a length: up to its end.
       auto unbounded = t->count() ? std::nullopt : value.as_string(4096).maybe();
       return characters(value, unbounded ? unbounded->size() : count);
@@ -184,7 +185,9 @@ std::string print_short(const Value& value) {
   const Type* t = value.type() ? value.type()->stripped() : nullptr;
   if (!t) return "?";
   PrintOptions options;
-  if (t->is_aggregate()) return value.address() ? fmt::format("{} at {:#x}", debuginfo::spell(value.type()), value.address()->value) : "{...}";
+  if (t->is_aggregate() && value.address()) return fmt::format("{} at {:#x}", debuginfo::spell(value.type()), value.address()->value);
+  if (t->is_aggregate() && !value.in_pieces()) return "{...}";
+  options.indent.clear();
   options.max_elements = 8;
   std::string text = print(value, options);
   std::replace(text.begin(), text.end(), '\n', ' ');

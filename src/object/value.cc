@@ -13,6 +13,34 @@ Value Value::of_number(const Program& program, const Type* type, uint64_t number
   return v;
 }
 
+Value Value::of_pieces(const Program& program, const Type* type, Pieces pieces) {
+  Value v = of_number(program, type, 0);
+  v.pieces_ = std::make_shared<const Pieces>(std::move(pieces));
+  return v;
+}
+
+Value Value::part(const Type* type, uint64_t offset) const {
+  if (address_) return Value(*program_, type, *address_ + offset);
+  Value inner = *this;
+  inner.type_ = type;
+  inner.piece_offset_ += offset;
+  return inner;
+}
+
+std::optional<Value> Value::unnamed(const debuginfo::Member& member) const {
+  return address_ || pieces_ ? std::optional(part(member.type, member.offset())) : std::nullopt;
+}
+
+Result<uint64_t> Value::number_of_pieces(unsigned bytes) const {
+  uint64_t number = 0;
+  if (piece_offset_ > pieces_->bytes.size() || bytes > pieces_->bytes.size() - piece_offset_) return Error(ErrorCode::kCorrupt, "a member outside of its struct");
+  for (unsigned i = 0; i < bytes; i++) {
+    if (!pieces_->known[piece_offset_ + i]) return Error(ErrorCode::kNotFound, "not known");
+    number |= std::to_integer<uint64_t>(pieces_->bytes[piece_offset_ + i]) << (8 * i);
+  }
+  return number;
+}
+
 Result<Value> Value::variable(const Program& program, std::string_view name) {
   for (const auto& file : program.files()) {
     if (!file->debug_file()) continue;
@@ -51,8 +79,8 @@ Result<Value> Value::member(std::string_view path) const {
       }
       auto found = here.type_ ? debuginfo::find_member(here.type_, name) : std::nullopt;
       if (!found) return Error(ErrorCode::kNotFound, fmt::format("{} has no member {}", debuginfo::spell(here.type_), name));
-      if (!here.address_) return Error(ErrorCode::kUnreadable, "a struct held in registers has no address");
-      Value next(*program_, found->member.type, *here.address_ + found->member.offset());
+      if (!here.address_ && !here.pieces_) return Error(ErrorCode::kUnreadable, "a struct held in registers has no address");
+      Value next = here.part(found->member.type, found->member.offset());
       next.bit_size_ = found->member.bit_size;
       next.bit_shift_ = found->member.bit_size ? uint32_t(found->member.bit_offset % 8) : 0;
       here = next;
@@ -69,8 +97,8 @@ Result<Value> Value::index(uint64_t i) const {
   auto size = element ? element->size() : std::nullopt;
   if (!size) return Error(ErrorCode::kUsage, fmt::format("{} cannot be indexed", debuginfo::spell(type_)));
   if (t->kind() == TypeKind::kArray) {
-    if (!address_) return Error(ErrorCode::kUnreadable, "an array held in registers has no address");
-    return Value(*program_, element, *address_ + i * *size);
+    if (!address_ && !pieces_) return Error(ErrorCode::kUnreadable, "an array held in registers has no address");
+    return part(element, i * *size);
   }
   if (t->kind() != TypeKind::kPointer) return Error(ErrorCode::kUsage, fmt::format("{} cannot be indexed", debuginfo::spell(type_)));
   TRY(VirtualAddress base, as_pointer());
@@ -86,17 +114,18 @@ Result<Value> Value::pointee() const {
 
 Result<uint64_t> Value::as_unsigned() const {
   uint64_t size = type_ ? type_->size().value_or(8) : 8;
-  if (!address_) {
+  if (!address_ && !pieces_) {
     if (size >= 8 || size == 0) return number_;
     return number_ & ((uint64_t{1} << (8 * size)) - 1);
   }
   if (bit_size_) {
     unsigned bytes = unsigned((bit_shift_ + bit_size_ + 7) / 8);
     if (bytes > 8) return Error(ErrorCode::kUnsupported, "a bit-field over nine bytes");
-    TRY(uint64_t raw, program_->memory().read_unsigned(*address_, bytes));
+    TRY(uint64_t raw, pieces_ ? number_of_pieces(bytes) : program_->memory().read_unsigned(*address_, bytes));
     return raw >> bit_shift_ & (bit_size_ >= 64 ? ~uint64_t{0} : (uint64_t{1} << bit_size_) - 1);
   }
   if (size == 0 || size > 8) return Error(ErrorCode::kUsage, fmt::format("{} is no number", debuginfo::spell(type_)));
+  if (pieces_) return number_of_pieces(unsigned(size));
   return program_->memory().read_unsigned(*address_, unsigned(size));
 }
 

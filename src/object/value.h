@@ -4,9 +4,11 @@
 // which must outlive it. Reading gives a Result; nothing is cached.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "object/program.h"
 
@@ -16,6 +18,12 @@ class Value {
  public:
   Value(const Program& program, const Type* type, VirtualAddress address) : program_(&program), type_(type), address_(address) {}
   static Value of_number(const Program& program, const Type* type, uint64_t number);
+  // What lies in registers, in pieces, some of which may not be known.
+  struct Pieces {
+    std::vector<std::byte> bytes;
+    std::vector<bool> known;                              // of each byte
+  };
+  static Value of_pieces(const Program& program, const Type* type, Pieces pieces);
   // A global variable, or a type laid over an address.
   static Result<Value> variable(const Program& program, std::string_view name);
   static Result<Value> at(const Program& program, std::string_view type_spelling, VirtualAddress address);
@@ -26,6 +34,8 @@ class Value {
   std::optional<uint32_t> bit_size() const { return bit_size_ ? std::optional(bit_size_) : std::nullopt; }
 
   Result<Value> member(std::string_view path) const;     // of a struct, or of what a pointer points at: "a.b[2].c"
+  bool in_pieces() const { return pieces_ != nullptr; }
+  std::optional<Value> unnamed(const debuginfo::Member& member) const;  // an anonymous struct or union inside; nothing: a number
   Result<Value> index(uint64_t i) const;                 // of an array or pointer
   Result<Value> pointee() const;                         // what a pointer points at
   Result<uint64_t> as_unsigned() const;                  // zero-extended
@@ -36,8 +46,12 @@ class Value {
 
  private:
   const Program* program_;
+  Result<uint64_t> number_of_pieces(unsigned bytes) const;
+  Value part(const Type* type, uint64_t offset) const;    // of one in memory or in pieces
   const Type* type_;
   std::optional<VirtualAddress> address_;
+  std::shared_ptr<const Pieces> pieces_;
+  uint64_t piece_offset_ = 0;
   uint64_t number_ = 0;
   uint32_t bit_size_ = 0, bit_shift_ = 0;
 };

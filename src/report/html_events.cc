@@ -29,6 +29,7 @@ void locals(Markup& page, const std::vector<scene::FrameView::Local>& list) {
           page.element("td", {}, [&] {
             if (!l.value.empty()) page.element("code", {}, fit(l.value, kMostValue));
             else page.element("span", {{"class", "dim"}}, l.why_not.empty() ? "not known" : l.why_not);
+            if (l.earlier) page.element("span", {{"class", "dim"}}, " " + l.how);
           });
         });
       }

@@ -53,6 +53,7 @@ void write_frame(Json& j, const scene::FrameView& f, bool with_locals) {
         if (!l.why_not.empty()) j.field("why_not", l.why_not);
         if (!l.how.empty()) j.field("how", l.how);
         if (!l.value.empty()) j.field("recovered", l.recovered);
+        if (l.earlier) j.field("earlier", true);
         j.field("function", l.function);
         j.field("parameter", l.parameter);
       });

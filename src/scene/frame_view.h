@@ -28,6 +28,7 @@ struct FrameView {
     std::string how;         // "in rbx", "at 0x…", "entry value through the caller", "rdi kept by schedule in rbx"
     bool parameter = false;
     bool recovered = false;  // beyond what DWARF and the unwinder give: by what the instructions of this or the called function keep
+    bool earlier = false;    // recovered, as it was when last known (`how` says where): not certainly what it is now
   };
   std::vector<Local> locals;
 };

@@ -68,7 +68,8 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
     local.parameter = v.parameter;
     local.why_not = v.why_not;
     local.how = v.value ? v.how : "";
-    local.recovered = v.value && v.basis == unwind::Basis::kCode;
+    local.recovered = v.value && v.basis != unwind::Basis::kDebuginfo;
+    local.earlier = v.value && v.basis == unwind::Basis::kEarlier;
     if (v.source_index < f.source.size()) local.function = f.source[v.source_index].function;
     if (v.value) local.value = object::print_short(*v.value);
     view.locals.push_back(std::move(local));

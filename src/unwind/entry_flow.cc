@@ -4,6 +4,7 @@
 
 #include "unwind/code.h"
 #include "unwind/flow_effect.h"
+#include "unwind/flow_graph.h"
 
 namespace inquest::unwind {
 
@@ -25,11 +26,19 @@ struct Analysis {
   std::vector<size_t> work;
   std::vector<size_t> orphans;                         // leaders that only an indirect jump can reach
   size_t visits = 0;
+  FlowOptions options;
+  std::optional<FlowGraph> graph;                      // with a watch
 
   void find_leaders();
-  void arrive(size_t at, const FlowState& state);
+  std::optional<size_t> place_of(const Instruction& jump) const;
+  void arrive(size_t at, FlowState state, std::optional<size_t> from);
+  std::optional<int64_t> run_one(size_t at, FlowState& state) const;
+  // Above the numbers of instructions: a function has at most 64 KB, an architecture fewer than 64 registers.
+  uint32_t block_name(size_t at) const { return 0x80000000 | uint32_t(code[at].address - entry) << 6; }
+  void begin_block(size_t at, FlowState& state) const;
   void run_block(size_t from);
   void successors(size_t last, const FlowState& state);
+  FlowState along(const Instruction& branch, const FlowState& state, bool taken) const;
   bool is_entry_hook(size_t at) const;
   bool at_entry_level(const FlowState& state) const;
   bool frame_is_gone(const FlowState& state) const;
@@ -61,31 +70,69 @@ bool Analysis::frame_is_gone(const FlowState& state) const {
   return at_entry_level(state) && state.slots.size() > (arch.link ? 0 : 1);
 }
 
-void Analysis::arrive(size_t at, const FlowState& state) {
+std::optional<size_t> Analysis::place_of(const Instruction& jump) const {
+  auto found = jump.target ? index.find(jump.target->value) : index.end();
+  return found == index.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Analysis::arrive(size_t at, FlowState state, std::optional<size_t> from) {
+  if (options.watch) {
+    FlowWatch::Way way{{}, code[at].address, graph->is_loop(at), {}};
+    if (from) way.from = code[*from].address;
+    for (size_t other : graph->predecessors(at))
+      if (other != from) way.others.push_back(code[other].address);
+    options.watch->arrive(way, state);
+  }
   if (!in[at]) in[at] = state;
-  else if (!in[at]->merge(state)) return;
+  else if (!in[at]->merge(state, options.births ? block_name(at) : 0)) return;
   if (std::find(work.begin(), work.end(), at) == work.end()) work.push_back(at);
 }
 
 void Analysis::successors(size_t last, const FlowState& state) {
   const Instruction& one = code[last];
   if (one.target && one.operation != Operation::kCall) {
-    auto found = index.find(one.target->value);
-    if (found != index.end()) arrive(found->second, state);
+    if (auto to = place_of(one)) arrive(*to, along(one, state, true), last);
   } else if (one.operation == Operation::kJump && !frame_is_gone(state)) {
-    for (size_t orphan : orphans) arrive(orphan, state);  // a jump table
+    for (size_t orphan : orphans) arrive(orphan, state, last);  // a jump table
   }
-  if (!one.ends_block() && last + 1 < code.size()) arrive(last + 1, state);
+  if (!one.ends_block() && last + 1 < code.size()) arrive(last + 1, along(one, state, false), last);
+}
+
+// With what the way that a branch goes tells.
+FlowState Analysis::along(const Instruction& branch, const FlowState& state, bool taken) const {
+  FlowState result = state;
+  if (!options.births || branch.operation != Operation::kBranch) return result;
+  if (auto fact = FlowEffect(arch, result, {}).fact_of(branch, taken)) {
+    std::erase_if(result.facts, [&](const FlowFact& old) { return old.value == fact->value; });
+    result.facts.push_back(*fact);
+  }
+  return result;
+}
+
+// Gives the lowest CFA offset whose address the instruction gave away.
+std::optional<int64_t> Analysis::run_one(size_t at, FlowState& state) const {
+  bool keeps_registers = code[at].operation == Operation::kCall && is_entry_hook(at);
+  if (options.watch) options.watch->before(code[at], state);
+  FlowEffect effect(arch, state, options.current_at);
+  if (options.births) effect.follow_births(uint32_t(code[at].address - entry) + 1);
+  effect.apply(code[at], keeps_registers);
+  if (options.watch) options.watch->after(std::span(code).subspan(at), keeps_registers, state);
+  return effect.exposed();
+}
+
+void Analysis::begin_block(size_t at, FlowState& state) const {
+  if (options.births) FlowEffect(arch, state, {}).name_unknown(block_name(at));
 }
 
 void Analysis::run_block(size_t from) {
   FlowState state = *in[from];
+  begin_block(from, state);
   for (size_t i = from; i < code.size(); i++) {
     if (i != from && leader[i]) {
-      arrive(i, state);
+      arrive(i, state, i - 1);
       return;
     }
-    FlowEffect(arch, state).apply(code[i], code[i].operation == Operation::kCall && is_entry_hook(i));
+    run_one(i, state);
     if (code[i].operation == Operation::kBranch || code[i].ends_block()) {
       successors(i, state);
       return;
@@ -109,14 +156,15 @@ FlowState entry_state(const arch::Arch& arch) {
 }
 
 // The state before every instruction; nothing if they do not settle.
-std::optional<Analysis> solve(const arch::Arch& arch, Bytes bytes, VirtualAddress entry) {
+std::optional<Analysis> solve(const arch::Arch& arch, Bytes bytes, VirtualAddress entry, const FlowOptions& options) {
   if (bytes.empty() || bytes.size() > kMaxFunctionBytes) return std::nullopt;
-  Analysis a{arch, entry, arch::Decoder(arch.id).decode_all(bytes, entry), {}, {}, {}, {}, {}};
+  Analysis a{arch, entry, arch::Decoder(arch.id).decode_all(bytes, entry), {}, {}, {}, {}, {}, 0, options, {}};
   if (a.code.empty()) return std::nullopt;
   for (size_t i = 0; i < a.code.size(); i++) a.index[a.code[i].address.value] = i;
   a.find_leaders();
   a.in.resize(a.code.size());
-  a.arrive(0, entry_state(arch));
+  if (options.watch) a.graph.emplace(a.code, a.leader, a.orphans, [&a](const Instruction& jump) { return a.place_of(jump); });
+  a.arrive(0, entry_state(arch), {});
   while (!a.work.empty()) {
     if (++a.visits > kMaxVisits) return std::nullopt;
     size_t next = a.work.back();
@@ -126,49 +174,37 @@ std::optional<Analysis> solve(const arch::Arch& arch, Bytes bytes, VirtualAddres
   return a;
 }
 
+// x86_64: `current_task`, in pcpu_hot, as its first member, from 6.2 (e57ef2ed97c1) to 6.14. Per-CPU symbols there are offsets from the area's start.
+std::optional<uint64_t> current_at(const object::Program& program) {
+  for (const char* name : {"pcpu_hot", "current_task"})
+    if (auto symbol = program.arch().link ? std::nullopt : program.kernel_symbol(name)) return symbol->address.value;
+  return std::nullopt;
+}
+
 using Visit = std::function<void(const Instruction&, const FlowState& before, std::optional<int64_t> gave_away)>;
 
 // Visits what direct paths reach, in address order.
 void for_each_reached(const Analysis& a, const Visit& visit) {
   std::optional<FlowState> state;
   for (size_t i = 0; i < a.code.size(); i++) {
-    if (a.leader[i]) state = a.in[i];
+    if (a.leader[i]) {
+      state = a.in[i];
+      if (state) a.begin_block(i, *state);
+    }
     if (!state) continue;
+    if (a.options.watch) a.options.watch->before(a.code[i], *state);
     FlowState before = *state;
-    FlowEffect effect(a.arch, *state);
-    effect.apply(a.code[i], a.code[i].operation == Operation::kCall && a.is_entry_hook(i));
-    visit(a.code[i], before, effect.exposed());
+    auto gave_away = a.run_one(i, *state);
+    visit(a.code[i], before, gave_away);
     if (a.code[i].ends_block()) state.reset();
   }
 }
 
 }  // namespace
 
-bool FlowState::merge(const FlowState& other) {
-  bool lost = false;
-  auto meet = [&lost](EntryValue& mine, const EntryValue& theirs) {
-    if (mine == theirs || !mine.known()) return;
-    lost = true;
-    if (mine.base == theirs.base && mine.offset == theirs.offset && mine.loaded == theirs.loaded) mine.width = std::min(mine.width, theirs.width);
-    else mine = {};
-  };
-  auto fewer = [](const EntryValue& mine, const EntryValue& theirs) {
-    return mine.base == theirs.base && mine.offset == theirs.offset && mine.loaded == theirs.loaded && mine.width <= theirs.width;
-  };
-  for (unsigned reg = 0; reg < kRegisters; reg++)
-    if (!fewer(registers[reg], other.registers[reg])) meet(registers[reg], other.registers[reg]);
-  for (auto it = slots.begin(); it != slots.end();) {
-    auto theirs = other.slots.find(it->first);
-    EntryValue value = theirs == other.slots.end() ? EntryValue{} : theirs->second;
-    if (!fewer(it->second, value)) meet(it->second, value);
-    it = it->second.known() ? std::next(it) : slots.erase(it);
-  }
-  return lost;
-}
-
-std::optional<EntryFlow> EntryFlow::analyse(const arch::Arch& arch, Bytes bytes, VirtualAddress entry, VirtualAddress at) {
+std::optional<EntryFlow> EntryFlow::analyse(const arch::Arch& arch, Bytes bytes, VirtualAddress entry, VirtualAddress at, const FlowOptions& options) {
   if (at < entry || at - entry >= bytes.size()) return std::nullopt;
-  auto a = solve(arch, bytes, entry);
+  auto a = solve(arch, bytes, entry, options);
   if (!a) return std::nullopt;
   std::optional<int64_t> exposed;
   std::optional<FlowState> found;
@@ -180,19 +216,20 @@ std::optional<EntryFlow> EntryFlow::analyse(const arch::Arch& arch, Bytes bytes,
   return EntryFlow(arch, std::move(*found), exposed);
 }
 
-std::optional<EntryFlow> EntryFlow::analyse(const object::Program& program, VirtualAddress at) {
+std::optional<EntryFlow> EntryFlow::analyse(const object::Program& program, VirtualAddress at, FlowOptions options) {
   auto function = function_extent(program, at);
   if (!function || function->cold || function->size > kMaxFunctionBytes) return std::nullopt;
   auto bytes = program.code_bytes(function->entry, function->size);
   if (bytes.size() < function->size) return std::nullopt;
-  return analyse(program.arch(), bytes, function->entry, at);
+  options.current_at = current_at(program);
+  return analyse(program.arch(), bytes, function->entry, at, options);
 }
 
 std::optional<EntryFlow::Exits> EntryFlow::exits(const object::Program& program, VirtualAddress start, VirtualAddress target) {
   auto function = function_extent(program, start);
   if (!function || function->entry != start || function->cold || function->size > kMaxFunctionBytes) return std::nullopt;
   auto bytes = program.code_bytes(start, function->size);
-  auto a = solve(program.arch(), bytes, start);
+  auto a = solve(program.arch(), bytes, start, {nullptr, true, current_at(program)});
   if (!a) return std::nullopt;
   Exits exits;
   for_each_reached(*a, [&](const Instruction& one, const FlowState& before, std::optional<int64_t>) {
@@ -201,7 +238,7 @@ std::optional<EntryFlow::Exits> EntryFlow::exits(const object::Program& program,
     if (!one.target) {
       exits.jumps_anywhere |= one.operation == Operation::kJump && a->at_entry_level(before);
     } else if (*one.target == target) {
-      if (exits.jumps_to_target) exits.at_target.merge(before);
+      if (exits.jumps_to_target) exits.at_target.merge(before, 0);
       else exits.at_target = before;
       exits.jumps_to_target = true;
     } else if (*one.target < start || *one.target - start >= function->size) {
@@ -236,18 +273,24 @@ std::optional<int64_t> EntryFlow::slot_of(unsigned reg) const {
   return std::nullopt;
 }
 
-std::optional<EntryFlow::Found> EntryFlow::entry_value(unsigned reg, const arch::Registers& now, VirtualAddress cfa, const ReadWord& read) const {
+std::optional<EntryFlow::Found> EntryFlow::entry_value(unsigned reg, const arch::Registers& now, VirtualAddress cfa, const ReadWord& read, const SafeSlot& safe) const {
+  return find({uint8_t(reg), 8, false, 0, 0}, now, cfa, read, safe);
+}
+
+std::optional<EntryFlow::Found> EntryFlow::find(const EntryValue& wanted, const arch::Registers& now, VirtualAddress cfa, const ReadWord& read,
+                                                const SafeSlot& safe) const {
   std::optional<Found> best;
   for (unsigned holder = 0; holder < FlowState::kRegisters; holder++) {
     const EntryValue& value = state_.registers[holder];
     auto known = now.get(holder);
-    if (!value.is(reg) || !known || (best && best->width >= value.width)) continue;
-    best = Found{*known - uint64_t(value.offset), value.width, holder, {}};
+    if (!same_origin(value, wanted) || !known || (best && best->width >= value.width)) continue;
+    best = Found{*known - uint64_t(value.offset) + uint64_t(wanted.offset), value.width, holder, {}};
   }
   for (const auto& [offset, value] : state_.slots) {
-    if (!value.is(reg) || (best && best->width >= value.width) || !trusts_slot(offset, reg) || cfa.is_null()) continue;
+    if (!same_origin(value, wanted) || (best && best->width >= value.width) || cfa.is_null()) continue;
     VirtualAddress slot = cfa + uint64_t(offset);
-    if (auto word = read(slot); word.ok()) best = Found{*word - uint64_t(value.offset), value.width, 255, slot};
+    if (!trusts_slot(offset, wanted.loaded ? kNoBase : wanted.base) && !(safe && safe(slot))) continue;
+    if (auto word = read(slot); word.ok()) best = Found{*word - uint64_t(value.offset) + uint64_t(wanted.offset), value.width, 255, slot};
   }
   return best;
 }

@@ -103,11 +103,95 @@ TEST(EntryFlow, ConstantsFrameAddressesAndLoads) {
   EXPECT_FALSE(f->entry_value(kRsi, now, *f->cfa(now), no_memory));
 }
 
+std::optional<EntryFlow> flow_with_births(const arch::Arch& arch, std::string_view hex, uint64_t offset, std::optional<uint64_t> current_at = {}) {
+  std::string code = from_hex(hex);
+  return EntryFlow::analyse(arch, as_bytes_of(code), kEntry, kEntry + offset, {nullptr, true, current_at});
+}
+
+TEST(EntryFlow, WhatWasTestedIsKnown) {
+  // nop; 5: call *%rcx; test %eax,%eax; jne 17; mov %eax,%ebx; d: call *%rcx; cmp $7,%rax; jne 19; 15: call *%rcx; 17: ret; nop; 19: call *%rcx; ret
+  const char code[] = "0f1f440000 ffd1 85c0 750c 89c3 ffd1 4883f807 7504 ffd1 c3 90 ffd1 c3";
+  auto f = flow_with_births(arch::x86_64(), code, 0xd);
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f->state().told(f->state().registers[kRbx], 4), 0u);
+  EXPECT_FALSE(f->state().told(f->state().registers[kRbx], 8));       // only eax was tested
+  f = flow_with_births(arch::x86_64(), code, 0x15);
+  EXPECT_EQ(f->state().told(f->state().registers[kRax], 8), 7u);
+  EXPECT_EQ(f->state().told(f->state().registers[kRbx], 4), 0u);      // still, of the first call's result
+  f = flow_with_births(arch::x86_64(), code, 0x19);
+  EXPECT_FALSE(f->state().told(f->state().registers[kRax], 4));       // reached because it was not
+}
+
+TEST(EntryFlow, WhatIsMadeAnewInALoopIsNotWhatItWas) {
+  // nop; 5: call *%rcx; mov %rax,%rbx; a: call *%rdx; test %rax,%rax; je 5; 11: call *%rcx; ret
+  const char code[] = "0f1f440000 ffd1 4889c3 ffd2 4885c0 74f4 ffd1 c3";
+  auto f = flow_with_births(arch::x86_64(), code, 0xa);
+  ASSERT_TRUE(f);
+  EXPECT_FALSE(f->state().told(f->state().registers[kRbx], 8));       // the last round's rax was 0, not this one's
+  EXPECT_EQ(f->state().registers[kRbx], f->state().registers[kRax]);
+  f = flow_with_births(arch::x86_64(), code, 0x11);
+  EXPECT_NE(f->state().registers[kRbx].born, f->state().registers[kRax].born);
+  // nop; 5: mov %rax,%rbx; call *%rcx; test %rbx,%rbx; je 5: what rbx was when the loop was last begun is not what rax is.
+  f = flow_with_births(arch::x86_64(), "0f1f440000 4889c3 ffd1 4885db 74f6 ffd1 c3", 5);
+  EXPECT_FALSE(f->state().told(f->state().registers[kRax], 8));
+}
+
+TEST(EntryFlow, RegistersThatMeetAlikeStayAlike) {
+  // test %rdx,%rdx; je d; mov %rdi,%rsi; mov %rdi,%rax; jmp 13; d: mov %rcx,%rsi; mov %rcx,%rax; 13: mov %rax,%rbx; 16: call *%r11
+  auto f = flow_with_births(arch::x86_64(), "4885d2 7408 4889fe 4889f8 eb06 4889ce 4889c8 4889c3 41ffd3 c3", 0x16);
+  ASSERT_TRUE(f);
+  EXPECT_TRUE(same_origin(f->state().registers[kRsi], f->state().registers[kRbx]));
+  EXPECT_FALSE(same_origin(f->state().registers[kRsi], f->state().registers[kRdi]));
+  arch::Registers now;
+  now.set(kRsp, 0x1000);
+  now.set(kRbx, 42);
+  EXPECT_EQ(f->find(f->state().registers[kRsi], now, *f->cfa(now), no_memory)->value, 42u);
+}
+
+TEST(EntryFlow, BothWaysToldTheSame) {
+  // Two results, both tested to be 0 before they meet in rbx: test %rsi,%rsi; je f; call *%rcx; mov %eax,%ebx; test; jne 1b; jmp 17;
+  // f: call *%rdx; mov %eax,%ebx; test; jne 1b; 17: call *%rcx
+  auto f = flow_with_births(arch::x86_64(), "4885f6 740a ffd1 89c3 85c0 750e eb08 ffd2 89c3 85c0 7504 ffd1 eb00 c3", 0x17);
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f->state().registers[kRbx], (EntryValue{kConstantBase, 4, false, 0}));
+}
+
+TEST(EntryFlow, AMaskedIndexIsTheIndexOrZero) {
+  // nop; call *%rcx; cmp $9,%rax; sbb %rdx,%rdx; mov %eax,%esi; and %edx,%esi; call *%rcx
+  auto f = flow_with_births(arch::x86_64(), "0f1f440000 ffd1 4883f809 4819d2 89c6 21d6 ffd1 c3", 0x12);
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f->state().registers[kRsi].base, kMaskedBase);
+  EXPECT_EQ(f->state().registers[kRsi].born, f->state().registers[kRax].born);
+}
+
+TEST(EntryFlow, CurrentIsKnown) {
+  auto f = flow_with_births(arch::x86_64(), "65488b1c25c0fb0100 ffd0 c3", 9, 0x1fbc0);  // mov %gs:0x1fbc0,%rbx
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f->state().registers[kRbx].base, kCurrentBase);
+  f = flow_with_births(arch::x86_64(), "65488b1c25c0fb0100 ffd0 c3", 9, 0x1fbc8);
+  EXPECT_NE(f->state().registers[kRbx].base, kCurrentBase);
+  f = flow_with_births(arch::aarch64(), "134138d5 20003fd6 c0035fd6", 4);                // mrs x19, sp_el0; blr x1
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f->state().registers[19].base, kCurrentBase);
+}
+
+TEST(EntryFlow, NarrowSlotsLieSideBySide) {
+  // sub $0x18,%rsp; mov %edi,8(%rsp); mov %esi,0xc(%rsp); mov %dl,0x10(%rsp); call *%rcx
+  auto f = flow(arch::x86_64(), "4883ec18 897c2408 8974240c 88542410 ffd1 c3", 16);
+  ASSERT_TRUE(f);
+  arch::Registers now;
+  now.set(kRsp, 0x1000);
+  EXPECT_EQ(f->entry_value(kRdi, now, *f->cfa(now), no_memory)->slot.value, 0x1008u);
+  EXPECT_EQ(f->entry_value(kRsi, now, *f->cfa(now), no_memory)->slot.value, 0x100cu);
+  EXPECT_EQ(f->entry_value(kRdx, now, *f->cfa(now), no_memory)->width, 1u);
+}
+
 TEST(EntryFlow, BytesThatAreNoCodeDoNotHurt) {
   std::string noise;
   for (int i = 0; i < 4000; i++) noise += char(i * 2654435761u >> 13);
   for (const arch::Arch* arch : arch::all_archs())
-    for (uint64_t at : {0, 400, 3996}) (void)EntryFlow::analyse(*arch, as_bytes_of(noise), kEntry, kEntry + at);
+    for (uint64_t at : {0, 400, 3996})
+      for (bool births : {false, true}) (void)EntryFlow::analyse(*arch, as_bytes_of(noise), kEntry, kEntry + at, {nullptr, births, {}});
 }
 
 // paciasp; stp x29,x30,[sp,#-48]!; mov x29,sp; stp x19,x20,[sp,#16]; mov x19,x0; str w1,[sp,#44]; 18: blr x2;

@@ -12,8 +12,7 @@ using arch::Operation;
 namespace {
 
 EntryValue narrowed(EntryValue value, unsigned size) {
-  // What is narrower than a short may be %ah, which is not the low byte.
-  if (size < 2) return {};
+  if (!size) return {};
   value.width = uint8_t(std::min<unsigned>(value.width, size));
   if (value.width < 8 && value.is(kCfaBase)) return {};
   return value;
@@ -21,16 +20,30 @@ EntryValue narrowed(EntryValue value, unsigned size) {
 
 EntryValue plus(EntryValue value, int64_t offset) {
   // What was loaded has no place for a sum.
-  if (value.loaded && offset) return {};
+  if ((value.loaded || value.base == kMaskBase || value.base == kMaskedBase) && offset) return {};
   value.offset = int64_t(uint64_t(value.offset) + uint64_t(offset));
   return value;
+}
+
+// x86_64's %ah, %bh, %ch, %dh, which are not the low bytes of anything.
+bool names_high_byte(std::string_view operands) {
+  for (size_t at = operands.find('%'); at != operands.npos; at = operands.find('%', at + 1))
+    if (at + 2 < operands.size() && operands[at + 1] >= 'a' && operands[at + 1] <= 'd' && operands[at + 2] == 'h') return true;
+  return false;
+}
+
+// "sbb %rdx, %rdx": minus the carry (arch/x86/include/asm/barrier.h, array_index_mask_nospec, since 4.16).
+bool makes_mask(const Instruction& i) {
+  std::string_view operands = i.operands;
+  size_t comma = operands.find(','), second = operands.find_first_not_of(", ", comma);
+  return i.mnemonic.starts_with("sbb") && i.destination.is_register() && second != operands.npos && operands.substr(0, comma) == operands.substr(second);
 }
 
 }  // namespace
 
 EntryValue FlowEffect::get(const Operand& operand) const {
   if (operand.is_immediate()) return {kConstantBase, 8, false, operand.immediate};
-  if (!operand.is_register() || operand.reg >= FlowState::kRegisters) return {};
+  if (!operand.is_register() || operand.reg >= FlowState::kRegisters || (operand.size == 1 && high_bytes_)) return {};
   return narrowed(state_.registers[operand.reg], operand.size);
 }
 
@@ -46,6 +59,7 @@ void FlowEffect::set(unsigned reg, EntryValue value) {
 
 void FlowEffect::set_operand(const Operand& operand, EntryValue value, unsigned size) {
   if (!operand.is_register()) return;
+  if (operand.size == 1 && high_bytes_) return set(operand.reg, {});
   bool constant = value.base == kConstantBase && value.width == 8 && size == 8 && operand.size >= 4;
   set(operand.reg, constant ? value : narrowed(value, std::min(size, operand.size)));
 }
@@ -68,7 +82,7 @@ void FlowEffect::store(const MemoryOperand& memory, unsigned size, int64_t extra
   }
   int64_t from = plus({}, *at).offset + extra, to = from + int64_t(std::max(size, 1u));
   for (auto it = state_.slots.begin(); it != state_.slots.end();) {
-    bool overlaps = it->first < to && from < it->first + int64_t{8};
+    bool overlaps = it->first < to && from < it->first + int64_t{it->second.width};
     it = overlaps ? state_.slots.erase(it) : std::next(it);
   }
   value = narrowed(value, size);
@@ -76,7 +90,13 @@ void FlowEffect::store(const MemoryOperand& memory, unsigned size, int64_t extra
   expose(value);
 }
 
+bool FlowEffect::is_current(const MemoryOperand& memory, unsigned size) const {
+  if (!memory.per_cpu || !current_at_ || size != 8 || memory.index != arch::kNoRegister) return false;
+  return memory.absolute ? *memory.absolute == *current_at_ : memory.base == arch::kNoRegister && uint64_t(memory.displacement) == *current_at_;
+}
+
 EntryValue FlowEffect::load(const MemoryOperand& memory, unsigned size, int64_t extra) const {
+  if (is_current(memory, size)) return {kCurrentBase, 8, false, 0};
   auto at = place(memory);
   if (!at) return loaded_from(memory, size, extra);
   auto slot = state_.slots.find(*at + extra);
@@ -105,6 +125,7 @@ void FlowEffect::call() {
     bool saved = std::find(arch_.callee_saved.begin(), arch_.callee_saved.end(), reg) != arch_.callee_saved.end();
     if (!saved && reg != arch_.sp) state_.registers[reg] = {};
   }
+  if (born_) state_.registers[arch_.result] = {kBornBase, 8, false, 0, born_};
 }
 
 bool FlowEffect::stack_operation(const Instruction& i) {
@@ -132,6 +153,13 @@ bool FlowEffect::stack_operation(const Instruction& i) {
   return false;
 }
 
+EntryValue FlowEffect::masked(EntryValue value, EntryValue mask) {
+  if (value.base == kMaskBase) std::swap(value, mask);
+  if (value.base != kBornBase || mask.base != kMaskBase || value.offset) return {};
+  value.base = kMaskedBase;
+  return value;
+}
+
 void FlowEffect::data_operation(const Instruction& i) {
   // What is read is read before anything changes.
   EntryValue left = get(i.left), second = get(i.second), result, result2;
@@ -142,6 +170,8 @@ void FlowEffect::data_operation(const Instruction& i) {
   switch (i.operation) {
     case Operation::kMove:
       result = left;
+      // Extended, it is something else in all its bytes.
+      if (born_ && i.left.size < size && left.is_born()) result = {};
       // A 32-bit constant is the whole register's.
       if (left.base == kConstantBase && size == 4) result.offset = int64_t(uint32_t(left.offset)), size = 8;
       break;
@@ -184,6 +214,13 @@ void FlowEffect::data_operation(const Instruction& i) {
       break;
   }
   if (i.operation != Operation::kStore && i.destination.is_memory()) store(i.destination.memory, 8, 0, {});
+  // arm64 keeps `current` in sp_el0 (arch/arm64/include/asm/current.h, since 4.10).
+  if (arch_.link && i.mnemonic == "mrs" && i.operands.find("sp_el0") != std::string::npos) result = {kCurrentBase, 8, false, 0};
+  if (born_ && makes_mask(i)) result = {kMaskBase, 8, false, 0, 0};
+  if (born_ && i.operation == Operation::kAnd) result = masked(left, get(i.right));
+  if (born_ && !result.known() && i.operation != Operation::kStore) result = {kBornBase, uint8_t(std::min(size, 8u)), false, 0, born_};
+  if (result.loaded) result.born = born_;
+  if (result2.loaded) result2.born = born_;
   for (uint8_t reg : i.written)
     if (!written_back || reg != written_back->base) set(reg, {});
   if (i.operation == Operation::kLoad && one) set_operand(i.second, result2, one);
@@ -191,7 +228,65 @@ void FlowEffect::data_operation(const Instruction& i) {
   if (written_back) write_back(*written_back);
 }
 
+// The instruction runs again: what it gave the last time is not what it gives now.
+void FlowEffect::forget_last_birth() {
+  auto gone = [this](const EntryValue& value) { return value.born == born_; };
+  auto forget = [&gone](EntryValue& value) {
+    if (!gone(value)) return;
+    if (value.is_born()) value = {};
+    value.born = 0;
+  };
+  for (EntryValue& value : state_.registers) forget(value);
+  for (auto& [offset, value] : state_.slots) forget(value);
+  for (CarriedValue& one : state_.carried) forget(one.value);
+  std::erase_if(state_.facts, [&gone](const FlowFact& fact) { return gone(fact.value); });
+  if (state_.compared && gone(state_.compared->value)) state_.compared.reset();
+}
+
+void FlowEffect::name_unknown(uint32_t block) {
+  for (unsigned reg = 0; reg < FlowState::kRegisters; reg++)
+    if (reg != arch_.pc && reg != arch_.sp && !state_.registers[reg].known()) state_.registers[reg] = {kBornBase, 8, false, 0, block + reg};
+}
+
+std::optional<FlowFact> FlowEffect::fact(const Operand& left, uint64_t constant) const {
+  if (!left.is_register() || left.reg >= FlowState::kRegisters || left.shift || (left.size == 1 && high_bytes_)) return std::nullopt;
+  EntryValue value = state_.registers[left.reg];
+  if (!value.known() || value.is(kCfaBase) || value.base == kConstantBase || (value.loaded && !value.born)) return std::nullopt;
+  value.width = uint8_t(std::min<unsigned>(value.width, left.size));
+  return FlowFact{value, constant};
+}
+
+std::optional<FlowFact> FlowEffect::fact_of(const Instruction& branch, bool taken) const {
+  switch (branch.condition) {
+    case arch::Condition::kEqual: return taken ? state_.compared : std::nullopt;
+    case arch::Condition::kNotEqual: return taken ? std::nullopt : state_.compared;
+    case arch::Condition::kZero: return taken ? fact(branch.left, 0) : std::nullopt;
+    case arch::Condition::kNotZero: return taken ? std::nullopt : fact(branch.left, 0);
+    default: return std::nullopt;
+  }
+}
+
+void FlowEffect::note_flags(const Instruction& i) {
+  switch (i.operation) {
+    case Operation::kMove:
+    case Operation::kLoad:
+    case Operation::kStore:
+    case Operation::kAddress:
+    case Operation::kPush:
+    case Operation::kNop:
+    case Operation::kJump:
+    case Operation::kBranch: return;
+    default: state_.compared.reset();
+  }
+  bool same = i.left.is_register() && i.right.is_register() && i.left.reg == i.right.reg && !i.right.shift;
+  // Not ccmp, whose flags may come from its condition, nor bt.
+  if (i.operation == Operation::kCompare && i.mnemonic.starts_with("cm") && i.right.is_immediate()) state_.compared = fact(i.left, uint64_t(i.right.immediate));
+  if (i.operation == Operation::kTest && (i.mnemonic.starts_with("test") || i.mnemonic == "tst") && same) state_.compared = fact(i.left, 0);
+}
+
 void FlowEffect::apply(const Instruction& i, bool transparent_call) {
+  high_bytes_ = names_high_byte(i.operands);
+  if (born_) forget_last_birth(), note_flags(i);
   switch (i.operation) {
     case Operation::kNop:  // paciasp among them: it changes x30, but only in bits that are stripped later
     case Operation::kCompare:

@@ -9,8 +9,14 @@ namespace inquest::unwind {
 
 class FlowEffect {
  public:
-  FlowEffect(const arch::Arch& arch, FlowState& state) : arch_(arch), state_(state) {}
+  FlowEffect(const arch::Arch& arch, FlowState& state, std::optional<uint64_t> current_at) : arch_(arch), state_(state), current_at_(current_at) {}
 
+  // From now on what instructions give is told apart by where they are (kBornBase), and comparisons are noted. `born`: this one.
+  void follow_births(uint32_t born) { born_ = born; }
+  // At the begin of a block: what is not known is at least the same wherever it goes from here.
+  void name_unknown(uint32_t block);
+  // What is known where a branch is taken, or not.
+  std::optional<FlowFact> fact_of(const arch::Instruction& branch, bool taken) const;
   // `transparent_call`: a call that keeps every register (ftrace's hook at a function's entry).
   void apply(const arch::Instruction& instruction, bool transparent_call);
   // The lowest CFA offset whose address this instruction gave away; nothing if none.
@@ -23,6 +29,7 @@ class FlowEffect {
   void store(const arch::MemoryOperand& memory, unsigned size, int64_t extra, EntryValue value);
   EntryValue load(const arch::MemoryOperand& memory, unsigned size, int64_t extra) const;
   EntryValue loaded_from(const arch::MemoryOperand& memory, unsigned size, int64_t extra) const;
+  bool is_current(const arch::MemoryOperand& memory, unsigned size) const;
   std::optional<int64_t> place(const arch::MemoryOperand& memory) const;
   void write_back(const arch::MemoryOperand& memory);
   void move_stack(int64_t by);
@@ -30,9 +37,16 @@ class FlowEffect {
   bool stack_operation(const arch::Instruction& i);
   void data_operation(const arch::Instruction& i);
   void expose(EntryValue value);
+  void forget_last_birth();
+  static EntryValue masked(EntryValue value, EntryValue mask);
+  void note_flags(const arch::Instruction& i);
+  std::optional<FlowFact> fact(const arch::Operand& left, uint64_t constant) const;
 
   const arch::Arch& arch_;
   FlowState& state_;
+  std::optional<uint64_t> current_at_;
+  uint32_t born_ = 0;
+  bool high_bytes_ = false;   // the instruction names one of %ah to %dh
   std::optional<int64_t> exposed_;
 };
 

@@ -43,6 +43,14 @@ Result<uint64_t> FrameEvaluator::reg(unsigned number) {
       return kept->value;
     }
     if (auto value = from_own_code(number)) return *value;
+    const EntryFlow* flow = number < FlowState::kRegisters && depth_ < kMaxEntryDepth ? values_.flow(frame_) : nullptr;
+    const EntryValue held = flow ? flow->state().registers[number] : EntryValue{};
+    for (unsigned size = held.known() ? held.width : 0; size; size = size == 8 ? 4 : 0)
+      if (auto kept = values_.like(frame_, *flow, held, size, depth_)) {
+        note(kept->width, kept->how);
+        by_code_ = true;
+        return kept->value;
+      }
   }
   return Error(ErrorCode::kNotFound, fmt::format("register {} is not known here", values_.program().arch().register_name(number)));
 }
@@ -52,6 +60,10 @@ std::optional<uint64_t> FrameEvaluator::of_entry(const EntryValue& value, const 
   if (value.base == kConstantBase) {
     note(value.width, "");
     return uint64_t(value.offset);
+  }
+  if (value.base == kCurrentBase && !values_.stack().task.is_null()) {
+    note(value.width, "the task that runs");
+    return values_.stack().task.value + uint64_t(value.offset);
   }
   if (value.base >= FlowState::kRegisters) return std::nullopt;
   unsigned before = width_;
@@ -70,14 +82,19 @@ std::optional<uint64_t> FrameEvaluator::of_entry(const EntryValue& value, const 
 std::optional<uint64_t> FrameEvaluator::from_own_code(unsigned number) {
   const EntryFlow* flow = depth_ < kMaxEntryDepth && number < FlowState::kRegisters ? values_.flow(frame_) : nullptr;
   if (!flow) return std::nullopt;
-  const EntryValue& value = flow->state().registers[number];
-  VirtualAddress cfa = values_.stack().frames[frame_].cfa;
+  auto result = of_own_entry(flow->state().registers[number]);
+  by_code_ |= result.has_value();
+  return result;
+}
+
+std::optional<uint64_t> FrameEvaluator::of_own_entry(const EntryValue& value) {
+  const EntryFlow* flow = values_.flow(frame_);
+  VirtualAddress cfa = flow ? values_.cfa_of(frame_, *flow) : values_.stack().frames[frame_].cfa;
   std::optional<uint64_t> result;
   depth_++;
   if (value.is(kCfaBase) && !cfa.is_null()) result = cfa.value + uint64_t(value.offset);
   else result = of_entry(value, [this](unsigned given) { return entry_register(given); });
   depth_--;
-  by_code_ |= result.has_value();
   return result;
 }
 
@@ -132,13 +149,38 @@ uint64_t FrameEvaluator::to_runtime(uint64_t file_address) {
 }
 
 Result<uint64_t> FrameEvaluator::frame_base() {
-  if (!frame_base_) return Error(ErrorCode::kNotFound, "no frame base");
+  const debuginfo::Expression* base = frame_base_ ? frame_base_ : values_.frame_base(frame_);
+  if (!base) return Error(ErrorCode::kNotFound, "no frame base");
   debuginfo::EvaluationContext inner = context();
   inner.frame_base = {};
-  TRY(auto location, debuginfo::evaluate(*frame_base_, inner));
+  TRY(auto location, debuginfo::evaluate(*base, inner));
   if (location.size() != 1) return Error(ErrorCode::kUnsupported, "a frame base in pieces");
   if (location[0].kind == debuginfo::Piece::Kind::kRegister) return reg(unsigned(location[0].value));
   return location[0].value;
+}
+
+Result<debuginfo::ExpressionType> FrameEvaluator::base_type(uint64_t die) const {
+  const debuginfo::Type* type = file_ && file_->debug_file() ? file_->debug_file()->type_at_die(die) : nullptr;
+  if (!type || !type->size() || *type->size() > 8) return Error(ErrorCode::kUnsupported, "the type of a typed operation is not known");
+  return debuginfo::ExpressionType{uint8_t(*type->size()), type->is_signed(), type->kind() == debuginfo::TypeKind::kFloat};
+}
+
+// A parameter that the compiler removed from a function all of whose callers it knew: the call site tells what it would have been.
+Result<uint64_t> FrameEvaluator::parameter_ref(uint64_t die) {
+  const TailPath* way = depth_ < kMaxEntryDepth ? values_.way_into(frame_) : nullptr;
+  auto site = way && way->through.empty() ? values_.call_site(frame_ + 1) : std::nullopt;
+  for (const auto& parameter : site ? site->parameters : std::vector<debuginfo::CallSite::Parameter>()) {
+    if (parameter.optimized_out != die) continue;
+    FrameEvaluator caller(values_, frame_ + 1, true, depth_ + 1);
+    caller.set_unit(parameter.value.unit_offset);
+    TRY(uint64_t value, debuginfo::evaluate_value(parameter.value, caller.context()));
+    if (!caller.misplaced().empty()) return Error(ErrorCode::kNotFound, caller.misplaced());
+    by_code_ |= caller.by_code();
+    note(caller.width(), caller.how());
+    note(caller.width(), "parameter through the caller");
+    return value;
+  }
+  return Error(ErrorCode::kNotFound, "the caller does not tell this parameter");
 }
 
 debuginfo::EvaluationContext FrameEvaluator::context() {
@@ -156,6 +198,8 @@ debuginfo::EvaluationContext FrameEvaluator::context() {
   };
   context.frame_base = [this] { return frame_base(); };
   context.entry_value = [this](Bytes expression) { return entry_value(expression); };
+  context.base_type = [this](uint64_t die) { return base_type(die); };
+  context.parameter_ref = [this](uint64_t die) { return parameter_ref(die); };
   context.indexed_address = [this](uint64_t index) -> Result<uint64_t> {
     if (!file_ || !file_->debug_file()) return Error(ErrorCode::kNotFound, "no debuginfo");
     TRY(uint64_t address, file_->debug_file()->indexed_address(unit_offset_, index));

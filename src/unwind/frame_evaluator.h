@@ -31,6 +31,8 @@ class FrameEvaluator {
 
   Result<uint64_t> reg(unsigned number);
   Result<uint64_t> entry_value(Bytes expression);
+  // What the frame's function was given, or its CFA, and an offset.
+  std::optional<uint64_t> of_own_entry(const EntryValue& value);
 
  private:
   Result<uint64_t> entry_register(unsigned number);
@@ -39,6 +41,8 @@ class FrameEvaluator {
   std::optional<uint64_t> of_entry(const EntryValue& value, const std::function<Result<uint64_t>(unsigned)>& entry);
   uint64_t to_runtime(uint64_t file_address);
   Result<uint64_t> frame_base();
+  Result<debuginfo::ExpressionType> base_type(uint64_t die) const;
+  Result<uint64_t> parameter_ref(uint64_t die);
   void note(unsigned width, const std::string& how);
 
   CallValues& values_;

@@ -18,11 +18,13 @@ struct Walk {
   std::vector<Instruction> code;
   std::vector<char> targeted;       // a jump comes in here
   size_t call = 0;
+  const EntryRegister* entry_register = nullptr;
 
   // What `operand` is just before code[at], which runs straight on to the call.
   std::optional<uint64_t> value(const Operand& operand, size_t at, int depth) const;
   std::optional<uint64_t> of_register(unsigned reg, size_t at, int depth) const;
   std::optional<uint64_t> of_memory(const arch::MemoryOperand& memory, size_t at, int depth) const;
+  std::optional<uint64_t> of_what_was_given(unsigned reg, size_t at) const;
 };
 
 std::optional<uint64_t> Walk::of_memory(const arch::MemoryOperand& m, size_t at, int depth) const {
@@ -36,19 +38,28 @@ std::optional<uint64_t> Walk::of_memory(const arch::MemoryOperand& m, size_t at,
   return program.memory().read_unsigned(VirtualAddress(*address), 8).maybe();
 }
 
+// By the whole function's flow: the register is still what the function was given in one.
+std::optional<uint64_t> Walk::of_what_was_given(unsigned reg, size_t at) const {
+  auto flow = entry_register && *entry_register && reg < FlowState::kRegisters ? EntryFlow::analyse(program, code[at].address) : std::nullopt;
+  const EntryValue value = flow ? flow->state().registers[reg] : EntryValue{};
+  if (!value.known() || value.loaded || value.width < 8 || value.base >= FlowState::kRegisters) return std::nullopt;
+  auto given = (*entry_register)(value.base);
+  return given ? std::optional(*given + uint64_t(value.offset)) : std::nullopt;
+}
+
 std::optional<uint64_t> Walk::of_register(unsigned reg, size_t at, int depth) const {
   if (depth > 6 || reg >= arch::kRegisterCount) return std::nullopt;
   bool rewritten = false;
   for (size_t i = at; i < call && !rewritten; i++) rewritten = code[i].writes(reg);
   if (auto now = caller.registers.get(reg); now && !rewritten) return now;
   for (size_t i = at; i-- > 0;) {
-    if (targeted[i + 1] || code[i].ends_block() || code[i].operation == Operation::kCall) return std::nullopt;
+    if (targeted[i + 1] || code[i].ends_block() || code[i].operation == Operation::kCall) break;
     if (!code[i].writes(reg)) continue;
     bool whole = code[i].destination.is_register() && code[i].destination.reg == reg && code[i].destination.size == 8;
     bool plain = code[i].operation == Operation::kMove || code[i].operation == Operation::kLoad;
     return whole && plain ? value(code[i].left, i, depth + 1) : std::nullopt;
   }
-  return std::nullopt;
+  return of_what_was_given(reg, at);
 }
 
 std::optional<uint64_t> Walk::value(const Operand& operand, size_t at, int depth) const {
@@ -64,7 +75,7 @@ std::optional<Walk> walk_to(const object::Program& program, const Frame& caller,
   auto function = function_extent(program, call);
   if (!function || function->size > kMaxFunctionBytes) return std::nullopt;
   auto bytes = program.code_bytes(function->entry, function->size);
-  Walk walk{program, caller, arch::Decoder(program.arch().id).decode_all(bytes, function->entry), {}, 0};
+  Walk walk{program, caller, arch::Decoder(program.arch().id).decode_all(bytes, function->entry), {}, 0, nullptr};
   auto place = [&walk](VirtualAddress at) {
     auto before = [](const Instruction& i, VirtualAddress a) { return i.address < a; };
     return size_t(std::lower_bound(walk.code.begin(), walk.code.end(), at, before) - walk.code.begin());
@@ -102,14 +113,22 @@ const Instruction* defining_load(const Walk& walk, unsigned reg) {
 
 }  // namespace
 
-std::optional<VirtualAddress> indirect_target(const object::Program& program, const Frame& caller, VirtualAddress call) {
+std::optional<VirtualAddress> indirect_target(const object::Program& program, const Frame& caller, VirtualAddress call, const EntryRegister& entry_register) {
   auto walk = walk_to(program, caller, call);
+  if (walk) walk->entry_register = &entry_register;
   auto operand = walk ? call_operand(program, walk->code[walk->call]) : std::nullopt;
   auto value = operand ? walk->value(*operand, walk->call, 0) : std::nullopt;
   if (!value) return std::nullopt;
   VirtualAddress target(arch::strip_pac(*value, program.layout().pac_mask));
   if (!is_code(program, target)) return std::nullopt;
   return target;
+}
+
+std::optional<unsigned> call_register(const object::Program& program, VirtualAddress call) {
+  constexpr uint64_t kLongest = 15;
+  auto one = arch::Decoder(program.arch().id).decode(program.code_bytes(call, kLongest), call);
+  auto operand = one && one->operation == Operation::kCall ? call_operand(program, *one) : std::nullopt;
+  return operand && operand->is_register() ? std::optional(operand->reg) : std::nullopt;
 }
 
 bool calls_through_table_of(const object::Program& program, VirtualAddress call, VirtualAddress function, const EntryRegister& entry_register) {

@@ -73,6 +73,7 @@ struct Stack {
   std::vector<Frame> frames;
   End end = End::kRoot;
   std::string why;               // a sentence if the walk gave up: "no unwind row for 0x…"
+  VirtualAddress task;           // whose stack it is, where a frame lies on a task's stack; null: not known
   bool reached_root() const { return end == End::kRoot || end == End::kUser || end == End::kIdle; }
 };
 
@@ -106,6 +107,7 @@ Step step(const object::Program& program, const Frame& frame, const StackOracle&
 enum class Basis {
   kDebuginfo,   // a location DWARF gives here, computed from registers and memory as they are (entry values through call sites included)
   kCode,        // a location DWARF gives here, in a register whose value the callee's or the function's own instructions show to be kept
+  kEarlier,     // DWARF has no place for it here; what it held where DWARF placed it last, carried on by the function's instructions
 };
 
 // A parameter or local variable of a frame with what it holds.
@@ -115,8 +117,9 @@ struct FrameVariable {
   bool parameter = false;
   size_t source_index = 0;          // in Frame::source: whose variable it is
   std::optional<object::Value> value;
+  bool partly = false;              // a struct in pieces of which some are not known
   std::string why_not;              // "optimized out", "register rdi is not known here", …
-  std::string how;                  // "in rbx", "at 0x…", "entry value through the caller", "constant"
+  std::string how;                  // "in rbx", "at 0x…", "entry value through the caller", "constant", "last known at f+0x57, …" (kEarlier)
   Basis basis = Basis::kDebuginfo;
 };
 std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame);

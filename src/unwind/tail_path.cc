@@ -33,7 +33,7 @@ TailPath identity() {
 }
 
 TailPath of_state(const FlowState& state, std::string through) {
-  TailPath path{state.registers, std::move(through)};
+  TailPath path{state.registers, state.facts, {}, std::move(through)};
   for (EntryValue& value : path.registers)
     if (value.base == kCfaBase) value = {};
   return path;
@@ -43,7 +43,7 @@ TailPath joined(const TailPath& first, const TailPath& second) {
   TailPath path;
   for (unsigned reg = 0; reg < FlowState::kRegisters; reg++) {
     const EntryValue& value = second.registers[reg];
-    if (value.base == kConstantBase) path.registers[reg] = value;
+    if (value.base == kConstantBase || value.base == kCurrentBase) path.registers[reg] = value;
     if (value.base >= FlowState::kRegisters) continue;
     EntryValue whole = first.registers[value.base];
     if (!whole.known() || (whole.loaded && (value.loaded || value.offset)) || (value.loaded && whole.width < 8)) continue;

@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "unwind/entry_flow.h"
 
@@ -15,6 +16,9 @@ namespace inquest::unwind {
 struct TailPath {
   // At the entry of the function that runs: register i is this, in terms of the registers at the call.
   std::array<EntryValue, FlowState::kRegisters> registers{};
+  // What comparisons on the way told of them.
+  std::vector<FlowFact> facts;
+  VirtualAddress called;      // the function that the call went to; null: not known
   std::string through;        // "x64_sys_call"; "" if the call came straight to it
 };
 

@@ -53,13 +53,14 @@ const char* name_of(End end) {
 
 namespace {
 
-void describe(const object::Program& program, const StackOracle& oracle, bool with_source, Frame& frame) {
+void describe(const object::Program& program, const StackOracle& oracle, bool with_source, Frame& frame, VirtualAddress& task) {
   if (frame.user) return;
   if (auto sp = frame.registers.get(program.arch().sp); sp && oracle) {
     // An empty stack's pointer is one past its end.
     auto bounds = oracle(VirtualAddress(*sp));
     if (!bounds) bounds = oracle(VirtualAddress(*sp - 1));
     if (bounds) frame.stack = bounds->kind;
+    if (bounds && task.is_null()) task = bounds->task;
   }
   frame.garbage_pc = !is_code(program, frame.lookup());
   if (frame.garbage_pc) return;
@@ -89,7 +90,7 @@ Stack Unwinder::unwind(const arch::Registers& registers, bool pc_is_return, bool
   frame.user = is_user_mode(arch, registers).value_or(false);
   std::set<std::pair<uint64_t, uint64_t>> seen;
   while (true) {
-    describe(*program_, oracle_, with_source, frame);
+    describe(*program_, oracle_, with_source, frame, stack.task);
     uint64_t place = frame.registers.get(arch.sp).value_or(frame.registers.get(arch.frame_pointer).value_or(0));
     bool again = !frame.user && !seen.emplace(frame.pc.value, place).second;
     if (again || stack.frames.size() >= kMaxFrames) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "unwind/frame_evaluator.h"
+#include "unwind/placeless.h"
 #include "unwind/stack.h"
 
 namespace inquest::unwind {
@@ -31,6 +32,14 @@ struct Reader {
 std::string joined(const std::string& first, const std::string& second) {
   if (first.empty() || second.empty()) return first + second;
   return first + ", " + second;
+}
+
+constexpr uint64_t kMaxPieces = 256;  // bytes
+
+uint64_t number_of(const object::Value::Pieces& pieces) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < std::min<size_t>(8, pieces.bytes.size()); i++) number |= std::to_integer<uint64_t>(pieces.bytes[i]) << (8 * i);
+  return number;
 }
 
 uint64_t low_bytes(uint64_t value, uint64_t size) { return size >= 8 ? value : value & ((uint64_t{1} << (8 * size)) - 1); }
@@ -83,30 +92,45 @@ bool Reader::from_piece(const Piece& piece, FrameEvaluator& evaluator, FrameVari
   return true;
 }
 
-// A struct taken apart: one number if it fits, memory if its parts still lie in order.
+// How much of the members of a type is known: padding is nothing to know.
+void count_known(const debuginfo::Type* type, uint64_t offset, const std::vector<bool>& known, std::pair<size_t, size_t>& told, int depth = 0) {
+  const debuginfo::Type* t = type->stripped();
+  if (t->is_aggregate() && depth < 8) {
+    for (const auto& m : t->members()) count_known(m.type, offset + m.offset(), known, told, depth + 1);
+    return;
+  }
+  uint64_t size = t->size().value_or(0);
+  bool all = size > 0 && offset <= known.size() && size <= known.size() - offset;
+  for (uint64_t i = 0; all && i < size; i++) all = known[offset + i];
+  (all ? told.first : told.second)++;
+}
+
+// A struct taken apart: memory if its parts still lie in order, else what is known of it.
 bool Reader::from_pieces(const Location& location, FrameEvaluator& evaluator, FrameVariable& variable, uint64_t size) const {
-  uint64_t total = 0, number = 0, missing = 0;
+  object::Value::Pieces pieces{std::vector<std::byte>(std::min<uint64_t>(size, kMaxPieces)), std::vector<bool>(std::min<uint64_t>(size, kMaxPieces))};
+  uint64_t total = 0;
   bool in_order = true;
+  std::string why;
   for (const Piece& piece : location) {
-    uint64_t bits = piece.bit_size;
     in_order = in_order && piece.kind == Piece::Kind::kMemory && total % 8 == 0 && piece.value == location[0].value + total / 8;
     auto part = piece_number(piece, evaluator);
-    if (!part.ok()) {
-      missing += bits;
-      if (variable.why_not.empty()) variable.why_not = part.error().message();
-    } else if (total < 64) {
-      number |= (bits >= 64 ? *part : *part & ((uint64_t{1} << bits) - 1)) << total;
-    }
-    total += bits;
+    if (!part.ok() && why.empty()) why = part.error().message();
+    for (uint64_t bit = 0; part.ok() && bit + 8 <= std::min<uint64_t>(piece.bit_size, 64) && (total + bit) / 8 < pieces.bytes.size(); bit += 8)
+      pieces.bytes[(total + bit) / 8] = std::byte(*part >> bit), pieces.known[(total + bit) / 8] = total % 8 == 0;
+    if (piece.bit_size > UINT64_MAX - total) break;
+    total += piece.bit_size;
   }
-  if (in_order) return from_piece({Piece::Kind::kMemory, location[0].value, 0, {}, 0, 0, {}}, evaluator, variable, size);
-  if (missing || total < size * 8) {
-    variable.why_not = fmt::format("{} of its {} bytes are known: {}", (total - missing) / 8, size, variable.why_not);
+  if (in_order && total == size * 8) return from_piece({Piece::Kind::kMemory, location[0].value, 0, {}, 0, 0, {}}, evaluator, variable, size);
+  std::pair<size_t, size_t> told;
+  if (variable.type && size <= kMaxPieces && evaluator.width() == 8) count_known(variable.type, 0, pieces.known, told);
+  if (!told.first) {
+    variable.why_not = fmt::format("{} of its {} bytes are known: {}", std::ranges::count(pieces.known, true), size, why);
     return false;
   }
-  Piece whole{Piece::Kind::kValue, number, 0, {}, 0, 0, {}};
-  if (!from_piece(whole, evaluator, variable, size)) return false;
-  variable.how = joined("in pieces", evaluator.how());
+  variable.partly = told.second > 0;
+  variable.value = variable.type->stripped()->is_aggregate() ? object::Value::of_pieces(program, variable.type, std::move(pieces))
+                                                             : object::Value::of_number(program, variable.type, number_of(pieces));
+  variable.how = joined(variable.partly ? "in pieces, of which some are not known" : "in pieces", evaluator.how());
   return true;
 }
 
@@ -189,30 +213,6 @@ std::vector<FrameVariable> Reader::read(const debuginfo::Scopes& here, const deb
   return all;
 }
 
-// A variable that DWARF places only behind this address has no value yet: what it will get is what the call or a later line gives.
-void tell_what_is_not_set_yet(const debuginfo::DebugFile& debug, uint64_t address, const debuginfo::Scopes& here, std::vector<FrameVariable>& variables) {
-  auto is_missing = [](const FrameVariable& v) { return !v.value && v.why_not == "optimized out"; };
-  if (std::ranges::none_of(variables, is_missing)) return;
-  auto tree = debug.tree_at(address);
-  if (!tree.ok()) return;
-  std::vector<const debuginfo::FunctionTree::Variable*> around;
-  for (const auto& node : tree->nodes)
-    if (std::ranges::any_of(node.spans, [&](const auto& s) { return s.contains(address); }))
-      for (const auto& v : node.variables) around.push_back(&v);
-  size_t next = 0;
-  for (const FunctionScope& f : here.functions)
-    for (const LocalVariable& local : f.variables) {
-      FrameVariable& variable = variables[next++];
-      if (!is_missing(variable)) continue;
-      bool before = false, behind = false;
-      for (const auto* v : around)
-        if (v->origin == local.origin && v->name == local.name)
-          for (const auto& p : v->places)
-            if (!p.location.bytes.empty()) (p.span.low <= address ? before : behind) = true;
-      if (behind && !before) variable.why_not = "not set yet";
-    }
-}
-
 }  // namespace
 
 std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame) {
@@ -230,7 +230,7 @@ std::vector<FrameVariable> variables_of(const object::Program& program, const St
     if (auto call = file->to_file(reader.values.call_address(frame)))
       if (auto scopes = file->debug_file()->scopes_at(*call); scopes.ok()) at_call = std::move(*scopes);
   std::vector<FrameVariable> variables = reader.read(*here, at_call ? &*at_call : nullptr);
-  tell_what_is_not_set_yet(*file->debug_file(), *at, *here, variables);
+  find_placeless(reader.values, frame, *at, *here, variables);
   return variables;
 }
 

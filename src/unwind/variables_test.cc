@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "unwind/testing/fake_debug.h"
@@ -44,8 +45,8 @@ class Variables : public ::testing::Test {
     debuginfo::CallSite site;
     site.return_address = file("user", 6);
     site.callee = "keeper";
-    site.parameters.push_back({5, {}, debug->expression("\x73\x01"s)});             // rdi: breg rbx + 1
-    site.parameters.push_back({4, {}, debug->expression("\x35"s)});                 // rsi: lit5
+    site.parameters.push_back({5, {}, debug->expression("\x73\x01"s), 0});             // rdi: breg rbx + 1
+    site.parameters.push_back({4, {}, debug->expression("\x35"s), 0});                 // rsi: lit5
     debug->functions_[2].sites.push_back(site);
   }
   uint64_t file(const char* name, uint64_t offset) { return kernel.at(name).value - kernel.text().value + 0x1000 + offset; }
@@ -146,6 +147,89 @@ TEST_F(Variables, NotThroughOneThatMayComeTwoWays) {
   Stack s = walk(kPicture);
   std::string how;
   EXPECT_EQ(value(s, 1, "q", &how), std::nullopt);
+}
+
+// A function whose rdi is in rsi, too, until that is used for something else; then it calls keeper.
+class LastPlace : public Variables {
+ protected:
+  // push %rbx; mov %rdi,%rbx; mov %rdi,%rsi; 7: `middle`; then call keeper; nop; pop %rbx; ret
+  Stack walk_with(const std::string& middle, FakeDebug::Variable variable) {
+    uint64_t call = 7 + testing::from_hex(middle).size();
+    std::string relative = fmt::format("{:08x}", __builtin_bswap32(uint32_t(0x500 - (0x800 + int(call) + 5))));
+    kernel.function("host", 0x800, "53 4889fb 4889fe" + middle + "e8" + relative + "90 5b c3");
+    UnwindRow row;
+    row.cfa_register = kRsp;
+    row.cfa_offset = 16;
+    kernel.table().ranges.push_back({kernel.at("host").value, kernel.at("host", call + 8).value, row});
+    add("host", call + 8, {std::move(variable)});
+    return walk(fmt::format("0x77 keeper+6 0x76 host+{} 0x5 root+6", call + 5).c_str());
+  }
+};
+
+TEST_F(LastPlace, IsRememberedWhenItsRegisterIsTaken) {
+  // xor %esi,%esi: the place ends behind it.
+  Stack s = walk_with("31f6", {"v", &debug->long_type, false, 7, 9, "\x54"s});
+  std::string how;
+  EXPECT_EQ(value(s, 2, "v", &how), 0x76u);
+  EXPECT_TRUE(how.starts_with("last known at host+0x9, ")) << how;
+  EXPECT_EQ(variables_of(*program, s, 2)[0].basis, Basis::kEarlier);
+}
+
+TEST_F(LastPlace, ThatEndsForNoReasonWasAssignedAgain) {
+  Stack s = walk_with("90 90 90", {"v", &debug->long_type, false, 7, 9, "\x54"s});
+  std::string how;
+  EXPECT_EQ(value(s, 2, "v", &how), std::nullopt);
+  EXPECT_EQ(how, "not kept behind host+0x9");
+}
+
+TEST_F(LastPlace, IsForgottenInALoop) {
+  // xor %esi,%esi; 9: test %eax,%eax; jne 9
+  Stack s = walk_with("31f6 85c0 75fc", {"v", &debug->long_type, false, 7, 9, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), std::nullopt);
+}
+
+TEST_F(LastPlace, IsForgottenBehindACallWhoseResultNobodyReads) {
+  // call *%rdx; xor %eax,%eax: what it gave back may have been v's.
+  Stack s = walk_with("ffd2 31c0", {"v", &debug->long_type, false, 7, 8, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), std::nullopt);
+}
+
+TEST_F(LastPlace, IsRememberedBehindACallWhoseResultIsRead) {
+  // call *%rdx; test %eax,%eax: v would be there.
+  Stack s = walk_with("ffd2 85c0", {"v", &debug->long_type, false, 7, 8, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), 0x76u);
+}
+
+TEST_F(LastPlace, WhatOneWayAssignsIsNotKnown) {
+  // test %edx,%edx; je d; mov $5,%esi; (v is in rsi all the while) d: xor %esi,%esi
+  Stack s = walk_with("85d2 7405 be05000000 31f6", {"v", &debug->long_type, false, 7, 0x12, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), std::nullopt);
+}
+
+TEST_F(LastPlace, WhatNoWayAssignsIsKnown) {
+  Stack s = walk_with("85d2 7405 9090909090 31f6", {"v", &debug->long_type, false, 7, 0x12, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), 0x76u);
+}
+
+TEST_F(LastPlace, MayBeAConstantByWhatWasTested) {
+  // call *%rdx; test %rax,%rax; jne behind keeper's call; xor %eax,%eax
+  Stack s = walk_with("ffd2 4885c0 7508 31c0", {"v", &debug->long_type, false, 9, 0x10, "\x50"s});
+  std::string how;
+  EXPECT_EQ(value(s, 2, "v", &how), 0u);
+  EXPECT_EQ(how, "last known at host+0x10, as was tested");
+}
+
+TEST_F(Variables, APieceThatIsNotKnownIsSaid) {
+  // 8 bytes in rbx, 8 nowhere.
+  debug->types.add("struct pair { long first; long second; };");
+  debug->functions_[1].variables = {{"s", debug->type("struct pair"), false, file("keeper", 0), file("keeper", 8), "\x53\x93\x08\x93\x08"s}};
+  Stack s = walk(kPicture);
+  auto all = variables_of(*program, s, 1);
+  ASSERT_EQ(all.size(), 1u);
+  ASSERT_TRUE(all[0].value) << all[0].why_not;
+  EXPECT_TRUE(all[0].partly);
+  EXPECT_EQ(object::print_short(*all[0].value), "{ first = 119,  second = <not known> }");
+  EXPECT_FALSE(all[0].value->member("second").value().as_unsigned().ok());
 }
 
 TEST_F(Variables, AnIndirectCallThatCannotBeFollowedPassesNothing) {

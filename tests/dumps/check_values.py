@@ -54,23 +54,31 @@ def main():
         if not checks.that(f'{dump}: values were noted', len(truth) > 50, len(truth)):
             continue
         asked = lab_dumps.run(program, 'shell', *dump.paths, '-d', dump.debug, '-c', 'foreach bt -v')
-        shown, recovered, wrong, unshown = set(), set(), 0, {}
+        shown, recovered, earlier, wrong, unshown = set(), set(), set(), 0, {}
         for thread, function, name, kind, text in frames(asked.stdout.decode()):
             key = (str(thread), function, name)
             if key not in truth:
                 continue
             value = enumerators.get(text.split(' ')[0], number(text))
+            # What it was when last known may be what it was before an assignment whose value nobody kept.
+            was = truth.get((*key[:2], key[2] + '__was'))
+            if '(recovered: last known at ' in text and was is not None and same(was, value, kind):
+                earlier.add(key)
+                shown.add(key)
+                continue
             if text.startswith('<'):
                 unshown[key] = text
             elif checks.that(f'{dump}: {"/".join(key)}', same(truth[key], value, kind), f'{text} against {truth[key]} ({truth[key]:#x})'):
                 shown.add(key)
+                if '(recovered: last known at ' in text:
+                    earlier.add(key)
                 if '(recovered: ' in text:
                     recovered.add(key)
             else:
                 wrong += 1
         seen = shown | set(unshown)
         print(f'{dump}: {len(shown)} of {len(seen)} noted values in live frames are shown ({100 * len(shown) / max(len(seen), 1):.1f} %), '
-              f'{len(recovered)} of them recovered beyond DWARF; {wrong} wrong')
+              f'{len(recovered)} of them recovered beyond DWARF, {len(earlier)} as last known; {wrong} wrong')
         checks.that(f'{dump}: most values are shown', len(shown) >= 0.6 * len(seen) and len(seen) >= 40, f'{len(shown)} of {len(seen)}')
         # On aarch64 DWARF has a place for all that can be had.
         checks.that(f'{dump}: some are recovered and marked', recovered or dump.arch != 'x86_64')

@@ -66,6 +66,8 @@ static noinline long desk_wait(struct desk *desk, unsigned long reason)
 	return desk->counts[reason & 15];
 }
 
+static long desk_sort(struct desk *desk, unsigned int rounds);
+
 /* Seven and more arguments: some go through memory. Most are dead when the wait begins. */
 static noinline long desk_file(struct desk *desk, u64 cookie, int signed_amount, u8 small, enum tone tone, const char *label, u64 seventh,
 			       u32 eighth, s16 ninth)
@@ -82,7 +84,7 @@ static noinline long desk_file(struct desk *desk, u64 cookie, int signed_amount,
 	NOTE(desk, eighth);
 	NOTE(desk, ninth);
 	NOTE(desk, mixed);
-	answer = desk_wait(desk, mixed & 0xff);
+	answer = desk->number & 1 ? desk_sort(desk, 5) : desk_wait(desk, mixed & 0xff);
 	return answer + mixed + signed_amount + eighth;
 }
 
@@ -93,6 +95,84 @@ static __always_inline u32 desk_pick(const struct desk *desk, unsigned int slot)
 	NOTE(desk, slot);
 	NOTE(desk, picked);
 	return picked;
+}
+
+static noinline int desk_check(struct desk *desk, u64 cookie)
+{
+	desk->counts[cookie & 15] += 2;
+	return READ_ONCE(desk->closed) ? -EPIPE : 0;
+}
+
+static noinline int desk_advance(struct desk *desk, int by)
+{
+	desk->counts[0] += by;
+	return READ_ONCE(desk->counts[0]) + by;
+}
+
+/*
+ * Variables that are dead when the wait begins, after they were kept in registers that calls destroy: known by what was
+ * tested on the way (`checked`), by being `current`, or not at all (`refused`: both ways go on). `position` was assigned
+ * once more, and nothing reads that: its last value is noted by what it must be, the one before as `position__was`.
+ */
+static noinline long desk_settle(struct desk *desk, u64 cookie)
+{
+	struct task_struct *self = current;
+	int checked, refused, position;
+
+	NOTE(desk, self);
+	position = desk_check(desk, 3);
+	if (position)
+		return -ERANGE;
+	write_down(desk, __func__, "position__was", 0);
+	checked = desk_check(desk, cookie);
+	if (checked)
+		return checked;
+	NOTE(desk, checked);
+	refused = desk_check(desk, cookie + 1);
+	NOTE(desk, refused);
+	if (refused == -EPIPE)
+		desk->counts[3]++;
+	write_down(desk, __func__, "position", desk->counts[0] + 4 + 4);
+	position = desk_advance(desk, 4);
+	return desk_wait(desk, cookie & 0x3f) + (self->flags & 1);
+}
+
+/* Nothing is assigned behind what was tested: it stays known. */
+static noinline long desk_enter(struct desk *desk, u64 cookie)
+{
+	struct task_struct *visitor = current;
+	long admitted = desk_check(desk, cookie);
+	bool counted;
+
+	NOTE(desk, visitor);
+	if (admitted)
+		return admitted;
+	NOTE(desk, admitted);
+	counted = desk_check(desk, cookie + 7);
+	NOTE(desk, counted);
+	if (counted)
+		return visitor->flags;
+	return desk_settle(desk, cookie) + cookie;
+}
+
+/* Assigned on one way only, and in a loop that leaves nothing of it. */
+static noinline long desk_sort(struct desk *desk, unsigned int rounds)
+{
+	unsigned int round, best = rounds;
+	int failed = 0;
+
+	NOTE(desk, rounds);
+	for (round = 0; round < rounds; round++) {
+		failed = desk_check(desk, round);
+		if (failed)
+			break;
+		if (desk->counts[round & 15] & 1)
+			best = desk_advance(desk, round);
+	}
+	NOTE(desk, round);
+	NOTE(desk, best);
+	NOTE(desk, failed);
+	return desk_enter(desk, desk->number * 3 + 1) + round;
 }
 
 /* A loop that is left in the middle; its variables live in registers that callees save, or on the stack. */

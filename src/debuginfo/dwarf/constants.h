@@ -29,7 +29,7 @@ enum At : uint16_t {
   DW_AT_frame_base = 0x40, DW_AT_import = 0x18, DW_AT_specification = 0x47, DW_AT_type = 0x49, DW_AT_entry_pc = 0x52,
   DW_AT_ranges = 0x55, DW_AT_call_column = 0x57, DW_AT_call_file = 0x58, DW_AT_call_line = 0x59, DW_AT_signature = 0x69,
   DW_AT_data_bit_offset = 0x6b, DW_AT_str_offsets_base = 0x72, DW_AT_addr_base = 0x73, DW_AT_rnglists_base = 0x74,
-  DW_AT_call_return_pc = 0x7d, DW_AT_call_value = 0x7e, DW_AT_call_origin = 0x7f, DW_AT_call_tail_call = 0x82,
+  DW_AT_call_return_pc = 0x7d, DW_AT_call_value = 0x7e, DW_AT_call_origin = 0x7f, DW_AT_call_parameter = 0x80, DW_AT_call_tail_call = 0x82,
   DW_AT_call_target = 0x83, DW_AT_loclists_base = 0x8c, DW_AT_linkage_name = 0x6e,
   DW_AT_GNU_call_site_value = 0x2111, DW_AT_GNU_tail_call = 0x2115,
 };

@@ -149,6 +149,7 @@ class FakeDebug : public debuginfo::DebugFile, public debuginfo::TypeSource {
   std::vector<debuginfo::Function> find_functions(std::string_view) const override { return {}; }
   std::optional<debuginfo::Function> function_at(uint64_t) const override { return {}; }
   const debuginfo::Type* type_of_die(uint64_t) const override { return nullptr; }
+  const debuginfo::Type* type_at_die(uint64_t die) const override { return die == 1 ? &long_type : die == 2 ? &int_type : nullptr; }
   std::string_view name_of_die(uint64_t) const override { return {}; }
   std::optional<debuginfo::SourceLine> line_at(uint64_t address) const override {
     auto after = lines.upper_bound(address);
