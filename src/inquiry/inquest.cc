@@ -1,6 +1,7 @@
 #include "inquiry/inquest.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "inquiry/causes/causes.h"
 
@@ -15,8 +16,8 @@ const std::vector<Examiner>& examiners() {
       {"freed-queued-work", causes::freed_queued_work},
       {"use-after-free", causes::use_after_free},
       {"use-after-free", causes::stale_stack},
-      {"use-after-free", causes::reused},
-      {"wild-pointer", causes::shifted_pointer},
+      {"use-after-free", causes::reused, true},
+      {"wild-pointer", causes::shifted_pointer, true},
       {"double-free", causes::double_free},
       {"list-corruption", causes::list_corruption},
       {"refcount-underflow", causes::refcount_underflow},
@@ -39,6 +40,7 @@ const std::vector<Examiner>& examiners() {
       {"deadlock", causes::deadlock},
       {"lock-held-too-long", causes::lock_held_too_long},
       {"spinlock-lockup", causes::spinlock_lockup},
+      {"lock-held-too-long", causes::lock_left_held},
       {"soft-lockup", causes::soft_lockup},
       {"hard-lockup", causes::hard_lockup},
       {"rcu-stall", causes::rcu_stall},
@@ -54,6 +56,9 @@ static void weigh(std::vector<Verdict>& verdicts) {
   std::stable_sort(verdicts.begin(), verdicts.end(), [](const Verdict& a, const Verdict& b) { return a.confidence > b.confidence; });
   if (verdicts.size() < 2) return;
   Verdict& best = verdicts.front();
+  // They exclude each other: two cannot both be nearly certain.
+  for (size_t i = 1; i < verdicts.size(); i++)
+    if (verdicts[i].cause != best.cause && best.confidence >= 0.8) verdicts[i].confidence = std::min(verdicts[i].confidence, std::round((best.confidence - 0.1) * 100) / 100);
   for (size_t i = 1; i < verdicts.size(); i++) {
     const Verdict& other = verdicts[i];
     bool spoken = other.cause == "unknown" || other.cause == best.cause ||
@@ -82,8 +87,16 @@ Inquiry inquire(const scene::CrashScene& scene) {
   inquiry.seen = observe(scene, inquiry.dossier);
   if (inquiry.seen.caller) inquiry.seen.caller = &inquiry.seen.caller_frames.front();
   if (inquiry.seen.suspect) inquiry.seen.freed = freed_object(scene, *inquiry.seen.suspect);
-  for (const Examiner& examiner : examiners())
-    for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) inquiry.verdicts.push_back(std::move(v));
+  constexpr double kSure = 0.9;
+  double surest = 0;
+  for (bool reads_all : {false, true})
+    for (const Examiner& examiner : examiners()) {
+      if (examiner.reads_all != reads_all || (reads_all && surest >= kSure)) continue;
+      for (auto& v : examiner.examine(scene, inquiry.seen, inquiry.dossier)) {
+        surest = std::max(surest, v.confidence);
+        inquiry.verdicts.push_back(std::move(v));
+      }
+    }
   for (Verdict& v : inquiry.verdicts) spell_out(scene, v.object);
   // A log is what the kernel chose to print; with its memory at hand the same claim could be refuted. Who pulled the trigger is printed whole.
   constexpr double kMostWithoutMemory = 0.9;

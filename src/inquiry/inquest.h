@@ -68,6 +68,7 @@ Inquiry inquire(const scene::CrashScene& scene);
 struct Examiner {
   const char* cause;
   std::vector<Verdict> (*examine)(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+  bool reads_all = false;  // asks for a scan of all memory: only where the others are not sure
 };
 const std::vector<Examiner>& examiners();
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kFolders[] = {
     "lib/", "include/", "arch/", "mm/", "kernel/rcu/", "kernel/locking/", "kernel/sched/", "kernel/workqueue.c", "kernel/kthread.c",
     "kernel/softirq.c", "kernel/panic.c", "kernel/entry/", "kernel/irq/", "kernel/time/", "kernel/exit.c", "kernel/fork.c", "kernel/smp.c",
-    "kernel/stop_machine.c", "kernel/printk/", "kernel/notifier.c", "kernel/reboot.c", "kernel/watchdog.c", "init/", "kernel/cpu.c",
+    "kernel/stop_machine.c", "kernel/signal.c", "net/core/skbuff.c", "block/bio.c", "drivers/base/", "kernel/printk/", "kernel/notifier.c", "kernel/reboot.c", "kernel/watchdog.c", "init/", "kernel/cpu.c",
 };
 
 constexpr std::string_view kNames[] = {

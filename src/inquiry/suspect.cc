@@ -274,6 +274,8 @@ void name_source_by_owner(const scene::CrashScene& scene, Suspect& s) {
 // Where nothing tells whence it came: the one living object, of a type that is known, that holds the very value. Small numbers and text lie everywhere.
 void search_keeper(const scene::CrashScene& scene, Suspect& s) {
   if (s.executed || s.source() || (s.shape != Shape::kKernel && s.shape != Shape::kNonCanonical && s.shape != Shape::kUser)) return;
+  constexpr uint64_t kMostScanned = uint64_t{2} << 30;  // more is not read for this alone
+  if (scene.facts().pages_stored.value_or(0) * std::max<uint64_t>(scene.facts().page_size, 4096) > kMostScanned) return;
   auto all = scene.references(s.value, s.value + 1);
   if (!all || all->limited) return;
   const scene::ReferenceView* only = nullptr;

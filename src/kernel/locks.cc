@@ -50,6 +50,14 @@ VirtualAddress Locks::task_from_owner(uint64_t word) const {
   return tasks_->find(task) ? task : VirtualAddress();
 }
 
+// A task_struct that is in the task list no more: its exit_state says so as long as its memory is not another's.
+bool Locks::has_exited(VirtualAddress task) const {
+  constexpr uint64_t kExitDead = 16, kExitZombie = 32, kMaxPid = 1 << 22;  // include/linux/sched.h; PID_MAX_LIMIT
+  if (!view_.is_kernel_address(task) || tasks_->find(task)) return false;
+  auto state = view_.read(task, "task_struct", "exit_state"), pid = view_.read(task, "task_struct", "pid");
+  return state.ok() && pid.ok() && (*state == kExitDead || *state == kExitZombie || *state == (kExitDead | kExitZombie)) && *pid > 0 && *pid <= kMaxPid;
+}
+
 // A node of the list is a waiter if it names a task and lies on that task's stack; entries of wait queues may lie anywhere, and have code in `func`.
 bool Locks::is_waiter(const WaiterShape& shape, VirtualAddress node) const {
   VirtualAddress waiter = node - shape.list;
@@ -90,7 +98,7 @@ bool Locks::plausible(LockKind kind, VirtualAddress lock) const {
   switch (kind) {
     case LockKind::kMutex: {
       auto owner = view_.read(lock, "mutex", "owner");
-      return owner.ok() && ((*owner & ~kMutexFlags) == 0 || tasks_->find(VirtualAddress(*owner & ~kMutexFlags)));
+      return owner.ok() && ((*owner & ~kMutexFlags) == 0 || tasks_->find(VirtualAddress(*owner & ~kMutexFlags)) || has_exited(VirtualAddress(*owner & ~kMutexFlags)));
     }
     case LockKind::kRwsem: {
       auto owner = view_.read(lock, "rw_semaphore", "owner");
@@ -189,7 +197,8 @@ void Locks::mutex_state(LockState& state) const {
   state.held = (*owner & ~kMutexFlags) != 0;
   state.owner = task_from_owner(*owner);
   state.hand_over = *owner & kMutexPickup;
-  if (*state.held && state.owner.is_null()) state.problem = fmt::format("its owner {:#x} is no task of the task list", *owner & ~kMutexFlags);
+  if (*state.held && state.owner.is_null() && has_exited(VirtualAddress(*owner & ~kMutexFlags))) state.exited_owner = VirtualAddress(*owner & ~kMutexFlags);
+  else if (*state.held && state.owner.is_null()) state.problem = fmt::format("its owner {:#x} is no task of the task list", *owner & ~kMutexFlags);
 }
 
 void Locks::rwsem_state(LockState& state) const {

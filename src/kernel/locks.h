@@ -36,6 +36,7 @@ struct LockState {
   LockKind kind = LockKind::kMutex;
   std::optional<bool> held;             // nothing: not readable, or this kind does not say
   VirtualAddress owner;                 // a task of the task list; null: none, or not recorded by this kind
+  VirtualAddress exited_owner;          // a mutex's: what is left of a task that has exited with the lock held
   bool owner_is_hint = false;           // rwsem held by readers: the last one to take it, which may have left
   std::string owner_how;                // of completions: why the owner is who should complete it
   bool hand_over = false;               // mutex: given to `owner`, which has not woken up yet
@@ -76,6 +77,7 @@ class Locks {
   std::vector<LockWait> waiters_on(const Task& task, VirtualAddress stack_pointer, uint64_t size, std::optional<LockKind> said) const;
   void name_folio(LockWait& wait) const;
   VirtualAddress task_from_owner(uint64_t word) const;
+  bool has_exited(VirtualAddress task) const;
   void mutex_state(LockState& state) const;
   void rwsem_state(LockState& state) const;
   void completion_state(LockState& state) const;

@@ -38,31 +38,54 @@ std::optional<VirtualAddress> ReverseMap::virtual_of(PhysicalAddress physical) c
   return VirtualAddress(physical.value + *linear_offset_);
 }
 
-References find_references(const Kernel& kernel, uint64_t low, uint64_t high) {
+namespace {
+
+// `collect` adds the hits of one piece of memory. Threads come in any order: of too many, the lowest stay, so that the same question has the same answer.
+template <typename Collect>
+References scan(const Kernel& kernel, const ReverseMap& map, const Collect& collect) {
   References result;
-  if (low >= high) return result;
   std::mutex mutex;
   kernel.program().memory().physical().scan([&](PhysicalAddress start, Bytes bytes) {
     std::vector<Reference> mine;
-    uint64_t first = (8 - start.value % 8) % 8;
-    for (uint64_t i = first; i + 8 <= bytes.size(); i += 8) {
-      uint64_t value = load_unchecked<uint64_t>(bytes.data() + i);
-      if (value - low < high - low) mine.push_back({start + i, {}, value});
-    }
+    collect(start, bytes, mine);
     std::lock_guard lock(mutex);
     result.bytes_scanned += bytes.size();
     result.found.insert(result.found.end(), mine.begin(), mine.end());
     if (result.found.size() > kMaxReferences) {
-      // Threads come in any order: those that stay are the lowest, so that the same question has the same answer.
       result.limited = true;
       std::nth_element(result.found.begin(), result.found.begin() + kMaxReferences, result.found.end(), [](const Reference& a, const Reference& b) { return a.physical < b.physical; });
       result.found.resize(kMaxReferences);
     }
   });
-  ReverseMap map(kernel);
   for (Reference& r : result.found) r.at = map.virtual_of(r.physical).value_or(VirtualAddress());
   std::sort(result.found.begin(), result.found.end(), [](const Reference& a, const Reference& b) { return std::pair(a.at, a.physical) < std::pair(b.at, b.physical); });
   return result;
+}
+
+}  // namespace
+
+References find_references(const Kernel& kernel, uint64_t low, uint64_t high) {
+  if (low >= high) return {};
+  return scan(kernel, ReverseMap(kernel), [&](PhysicalAddress start, Bytes bytes, std::vector<Reference>& mine) {
+    uint64_t first = (8 - start.value % 8) % 8;
+    for (uint64_t i = first; i + 8 <= bytes.size(); i += 8) {
+      uint64_t value = load_unchecked<uint64_t>(bytes.data() + i);
+      if (value - low < high - low) mine.push_back({start + i, {}, value});
+    }
+  });
+}
+
+References find_words(const Kernel& kernel, std::vector<uint64_t> values, const ReverseMap& map) {
+  std::sort(values.begin(), values.end());
+  if (values.empty()) return {};
+  const uint64_t low = values.front(), span = values.back() - low;
+  return scan(kernel, map, [&](PhysicalAddress start, Bytes bytes, std::vector<Reference>& mine) {
+    uint64_t first = (8 - start.value % 8) % 8;
+    for (uint64_t i = first; i + 8 <= bytes.size(); i += 8) {
+      uint64_t value = load_unchecked<uint64_t>(bytes.data() + i);
+      if (value - low <= span && std::binary_search(values.begin(), values.end(), value)) mine.push_back({start + i, {}, value});
+    }
+  });
 }
 
 }  // namespace inquest::kernel

@@ -26,9 +26,6 @@ struct References {
 
 inline constexpr size_t kMaxReferences = 20000;
 
-// Words that hold an address of [low, high).
-References find_references(const Kernel& kernel, uint64_t low, uint64_t high);
-
 // From physical pages back to the address the kernel uses for what lies there.
 class ReverseMap {
  public:
@@ -41,5 +38,10 @@ class ReverseMap {
   std::optional<uint64_t> linear_offset_;    // virtual - physical of the linear map
   uint64_t page_size_ = 4096;
 };
+
+// Words that hold an address of [low, high).
+References find_references(const Kernel& kernel, uint64_t low, uint64_t high);
+// Words that are one of a few values, in one scan.
+References find_words(const Kernel& kernel, std::vector<uint64_t> values, const ReverseMap& map);
 
 }  // namespace inquest::kernel

@@ -235,6 +235,7 @@ struct CheckView {                     // a test of the same memory before it wa
   uint64_t pc = 0;
   std::string text;                    // "dev->buffer != 0"
   std::vector<SourceRef> source;
+  std::string call_between;            // a call between the test and the load that may run anything (indirect, or into a module): its callee, or "a function pointer"
 };
 
 struct CacheUse {                      // what a slab cache holds
@@ -318,6 +319,10 @@ class CrashScene {
   virtual std::vector<OriginView> origin_of_argument(uint64_t, const std::string&) const { return {}; }
   // Where the function at an event tested, against 0, the memory that the register was then loaded from (again).
   virtual std::optional<CheckView> checked_before(const std::string&, const std::string&) const { return std::nullopt; }
+  // Code of the modules that know `type` which takes a lock, its member at an offset, and can return without having given it back.
+  virtual std::vector<StoreSite> leakers_of(const std::string&, uint64_t) const { return {}; }
+  // Code of the crashed thread's modules that sets, clears or tests just this bit of a word: it is kept as a mark.
+  virtual std::vector<StoreSite> users_of_bit(unsigned) const { return {}; }
   // Code of the crashed thread's modules that stores 0 to a type's place.
   virtual std::vector<StoreSite> clearers_of(const std::string&, uint64_t) const { return {}; }
   virtual std::vector<StoreView> stores_of(const std::string&) const { return {}; }

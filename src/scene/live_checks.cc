@@ -69,6 +69,18 @@ std::optional<CheckView> LiveScene::checked_before(const std::string& id, const 
     check.pc = code.instructions()[i].address.value;
     check.text = code::text(e) + " against 0";
     check.source = source_refs(code.source_of(i));
+    for (size_t c = 0; c < code.instructions().size() && check.call_between.empty(); c++) {
+      const auto& insn = code.instructions()[c];
+      if (insn.operation != Operation::kCall) continue;
+      auto follows = [&](size_t a, size_t b) { return code.block_of(a) == code.block_of(b) ? a < b : reaches(code, code.block_of(a), code.block_of(b)); };
+      if (!follows(i, c) || !follows(c, *load_index)) continue;
+      auto callee = insn.target ? kernel_->program().symbol_at(*insn.target) : std::nullopt;
+      std::optional<unsigned> thunk;
+      std::string name = code.target_name(insn, &thunk);
+      bool calls_back = name.find("notifier_call_chain") != name.npos;
+      if (!insn.target || thunk) check.call_between = "a function pointer";
+      else if (calls_back || (callee && callee->symbol.file && !callee->symbol.file->name.empty())) check.call_between = name + "()";
+    }
     return check;
   }
   return std::nullopt;

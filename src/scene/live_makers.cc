@@ -151,6 +151,102 @@ std::vector<HelperSite> LiveScene::helper_sites(const std::vector<std::string>& 
   return found;
 }
 
+namespace {
+
+bool takes_lock(const std::string& callee) {
+  static const char* const kTaking[] = {"mutex_lock", "mutex_lock_nested", "down_write", "down_read", "_raw_spin_lock", "_raw_spin_lock_irq", "_raw_spin_lock_bh", "_raw_spin_lock_irqsave", "_raw_write_lock", "_raw_read_lock"};
+  return std::any_of(std::begin(kTaking), std::end(kTaking), [&](const char* name) { return callee == name; });
+}
+
+bool gives_back(const code::ValueFlow& flow, size_t i, const std::string& type, uint64_t offset) {
+  const auto& insn = flow.code().instructions()[i];
+  if (insn.operation == arch::Operation::kCall || insn.operation == arch::Operation::kJump) {
+    std::string callee = flow.code().target_name(insn);
+    if (callee.find("unlock") != callee.npos || callee.starts_with("up_")) return true;
+  }
+  // An inlined spin_unlock() stores 0 to the lock, or to a part of it.
+  if (!insn.destination.is_memory()) return false;
+  auto place = code::place_of(flow.address(flow.before(i), i, insn.destination.memory));
+  return place && place->object && place->offset >= int64_t(offset) && place->offset < int64_t(offset) + 8 && debuginfo::spell(place->object) == type;
+}
+
+// Whether the function can be left from behind an instruction without giving the lock back; a call into a function that may do so for it ends the search.
+bool returns_holding(const code::ValueFlow& flow, size_t lock, const std::string& type, uint64_t offset) {
+  const auto& code = flow.code();
+  std::vector<bool> seen(code.blocks().size(), false);
+  std::vector<size_t> work = {lock + 1};
+  while (!work.empty()) {
+    size_t i = work.back();
+    work.pop_back();
+    if (i >= code.instructions().size()) continue;
+    const auto& block = code.blocks()[code.block_of(i)];
+    bool stopped = false;
+    for (; i <= block.last && !stopped; i++) {
+      if (code.instructions()[i].operation == arch::Operation::kReturn) return true;
+      const auto& insn = code.instructions()[i];
+      if (insn.operation == arch::Operation::kJump && insn.target && arch::is_return_thunk(code.target_name(insn))) return true;
+      stopped = gives_back(flow, i, type, offset);
+    }
+    if (stopped) continue;
+    for (size_t next : block.successors)
+      if (!seen[next]) {
+        seen[next] = true;
+        work.push_back(code.blocks()[next].first);
+      }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<StoreSite> LiveScene::leakers_of(const std::string& type, uint64_t offset) const {
+  std::vector<StoreSite> sites;
+  unsigned first = kernel_->program().arch().parameters.front();
+  each_function_with(type, [&](const std::string& name, const code::ValueFlow& flow) {
+    for (size_t i = 0; i < flow.code().instructions().size() && sites.size() < kMaxSites; i++) {
+      const auto& insn = flow.code().instructions()[i];
+      if (insn.operation != arch::Operation::kCall || !takes_lock(flow.code().target_name(insn)) || !is_place(flow.register_before(i, first), type, offset)) continue;
+      if (returns_holding(flow, i, type, offset)) sites.push_back(site_of(name, flow, i));
+    }
+  });
+  return sites;
+}
+
+std::vector<StoreSite> LiveScene::users_of_bit(unsigned bit) const {
+  std::vector<StoreSite> sites;
+  if (!crashed_ || bit >= 64) return sites;
+  std::vector<std::string> modules;
+  for (const auto& f : crashed_->frames)
+    if (!f.module.empty() && std::find(modules.begin(), modules.end(), f.module) == modules.end()) modules.push_back(f.module);
+  const uint64_t mask = uint64_t{1} << bit;
+  auto is = [](const arch::Instruction& insn, uint64_t number) {
+    return (insn.left.is_immediate() && uint64_t(insn.left.immediate) == number) || (insn.right.is_immediate() && uint64_t(insn.right.immediate) == number);
+  };
+  auto numbered = [&](const arch::Instruction& insn, const char* mnemonic) { return insn.mnemonic.starts_with(mnemonic) && insn.operands.starts_with(fmt::format("${:#x},", bit)); };
+  bool sets = false, clears = false;  // a mark is set somewhere and cleared or tested elsewhere; what only turns the bit over keeps none
+  for (const auto& module : modules) {
+    const auto* file = kernel_->program().file(module);
+    if (!file) continue;
+    size_t read = 0;
+    for (const auto& symbol : file->memory_symbols()) {
+      if ((symbol.type != 't' && symbol.type != 'T') || ++read > kMaxFunctionsRead || sites.size() >= kMaxSites) continue;
+      auto flow = flow_at(symbol.address.value);
+      if (!flow) continue;
+      for (size_t i = 0; i < flow->code().instructions().size(); i++) {
+        const auto& insn = flow->code().instructions()[i];
+        if (insn.operation == arch::Operation::kXor) continue;
+        bool set = numbered(insn, "bts") || is(insn, mask), clear = numbered(insn, "btr") || is(insn, ~mask);
+        sets = sets || set;
+        clears = clears || clear;
+        if (!set && !clear) continue;
+        sites.push_back(site_of(symbol.name, *flow, i));
+        break;
+      }
+    }
+  }
+  return sets && clears ? sites : std::vector<StoreSite>{};
+}
+
 std::vector<StoreSite> LiveScene::locals_of(const std::string& type) const {
   std::vector<StoreSite> sites;
   if (!crashed_) return sites;

@@ -36,32 +36,43 @@ TypedPlace pointed_by_place(const debuginfo::Type* whole, uint64_t offset) {
 
 }  // namespace
 
+// More is not read for a verdict's sake alone: `references` does, when somebody asks.
+bool LiveScene::scans_quickly() const {
+  constexpr uint64_t kMaxScanned = uint64_t{2} << 30;
+  return facts_.pages_stored && *facts_.pages_stored <= kMaxScanned / kernel_->program().memory().physical().block_size();
+}
+
 std::vector<OwnerView> LiveScene::owners_of(uint64_t start) const {
   auto [known, fresh] = owners_.try_emplace(start);
-  if (fresh) known->second = owners_of(start, 0);
+  if (fresh && scans_quickly()) known->second = find_owners({start}, 0)[start];
   return known->second;
 }
 
-// Pointers in objects of general caches count when those objects' own type is told by what points at them.
-std::vector<OwnerView> LiveScene::owners_of(uint64_t start, int depth) const {
+// Of several objects at once: each scan is the price. Pointers in objects of general caches count when those objects' own type is told by what points at them.
+std::map<uint64_t, std::vector<OwnerView>> LiveScene::find_owners(const std::vector<uint64_t>& starts, int depth) const {
   constexpr int kMaxDepth = 2;
-  constexpr size_t kMaxHolders = 4, kMaxOwners = 32;
-  constexpr uint64_t kMaxScanned = uint64_t{4} << 30;  // more than that is not read again for each holder
-  std::vector<OwnerView> owners;
-  Identity id = identify(start);
-  uint64_t room = id.kind == Identity::Kind::kSlab ? id.object_size : facts_.page_size ? facts_.page_size : 4096;
-  if (id.kind == Identity::Kind::kSlab && id.object_start != start) return owners;
-  auto hits = kernel::find_references(*kernel_, start, start + 1);
-  auto add = [&](const TypedPlace& place, std::string text, uint64_t at) {
-    if (place.to && place.to->size().value_or(~uint64_t{0}) <= room && owners.size() < kMaxOwners) owners.push_back({debuginfo::spell(place.to), std::move(text), at});
+  constexpr size_t kMaxHolders = 8, kMaxOwners = 32;
+  std::map<uint64_t, std::vector<OwnerView>> owners;
+  for (uint64_t start : starts) owners[start];
+  if (!reverse_map_) reverse_map_ = std::make_unique<kernel::ReverseMap>(*kernel_);
+  auto hits = kernel::find_words(*kernel_, starts, *reverse_map_);
+  auto add = [&](uint64_t start, const TypedPlace& place, std::string text, uint64_t at) {
+    Identity id = identify(start);
+    uint64_t room = id.kind == Identity::Kind::kSlab ? id.object_size : std::max<uint64_t>(facts_.page_size, 4096);
+    if (place.to && place.to->size().value_or(~uint64_t{0}) <= room && owners[start].size() < kMaxOwners) owners[start].push_back({debuginfo::spell(place.to), std::move(text), at});
   };
-  auto in_object = [&](const std::string& type, const Identity& holder, uint64_t at) {
+  auto in_object = [&](uint64_t start, const std::string& type, const Identity& holder, uint64_t at) {
     const auto* whole = type.empty() ? nullptr : kernel_->program().parse_type(type);
     if (!whole) return;
     auto place = pointed_by_place(whole, holder.offset);
-    add(place, fmt::format("{} of {} at {:#x}", place.member, type, holder.object_start), at);
+    add(start, place, fmt::format("{} of {} at {:#x}", place.member, type, holder.object_start), at);
   };
-  size_t deeper = 0;
+  struct Untyped {
+    uint64_t start;
+    Identity holder;
+    uint64_t at;
+  };
+  std::vector<Untyped> untyped;
   for (const auto& r : hits.found) {
     Identity at = identify(r.at.value);
     if (at.kind == Identity::Kind::kSymbol) {
@@ -71,16 +82,20 @@ std::vector<OwnerView> LiveScene::owners_of(uint64_t start, int depth) const {
       auto variable = place ? debug->variable_at(*place) : std::nullopt;
       if (!variable || !variable->type || !variable->address) continue;
       auto to = pointed_by_place(variable->type, *place - *variable->address);
-      add(to, fmt::format("{}{}{}", variable->name, to.member.empty() || to.member[0] == '[' ? "" : ".", to.member), r.at.value);
+      add(r.value, to, fmt::format("{}{}{}", variable->name, to.member.empty() || to.member[0] == '[' ? "" : ".", to.member), r.at.value);
     } else if (at.kind == Identity::Kind::kSlab && !at.free.value_or(true)) {
       std::string type = type_of_cache(at.cache, at.object_size);
-      if (type.empty() && depth < kMaxDepth && hits.bytes_scanned < kMaxScanned && deeper < kMaxHolders) {
-        deeper++;
-        type = agreed_type(owners_of(at.object_start, depth + 1));
-      }
-      in_object(type, at, r.at.value);
+      if (!type.empty()) in_object(r.value, type, at, r.at.value);
+      else untyped.push_back({r.value, at, r.at.value});
     }
   }
+  std::vector<uint64_t> holders;
+  for (const auto& u : untyped)
+    if (owners[u.start].empty() && holders.size() < kMaxHolders && std::find(holders.begin(), holders.end(), u.holder.object_start) == holders.end()) holders.push_back(u.holder.object_start);
+  if (depth >= kMaxDepth || holders.empty()) return owners;
+  auto above = find_owners(holders, depth + 1);
+  for (const auto& u : untyped)
+    if (auto known = above.find(u.holder.object_start); known != above.end()) in_object(u.start, agreed_type(known->second), u.holder, u.at);
   return owners;
 }
 

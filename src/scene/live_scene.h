@@ -9,6 +9,7 @@
 
 #include "code/questions.h"
 #include "kernel/kernel.h"
+#include "kernel/references.h"
 #include "scene/crash_scene.h"
 #include "scene/text_kernel.h"
 
@@ -35,6 +36,8 @@ class LiveScene : public CrashScene {
   std::vector<StoreSite> fillers_of(const std::string& type, const std::string& member, const std::string& beside) const override;
   std::vector<WriterView> writers_of(const std::string& type, uint64_t offset) const override;
   std::vector<HelperSite> helper_sites(const std::vector<std::string>& helpers, const std::string& type, uint64_t offset) const override;
+  std::vector<StoreSite> leakers_of(const std::string& type, uint64_t offset) const override;
+  std::vector<StoreSite> users_of_bit(unsigned bit) const override;
   std::vector<StoreSite> locals_of(const std::string& type) const override;
   std::optional<StackPlace> stack_place(uint64_t address) const override;
   std::string type_by_references(uint64_t object_start) const override;
@@ -83,7 +86,8 @@ class LiveScene : public CrashScene {
   std::vector<OriginView> origin_at_tail_jump(uint64_t return_address) const;
   // The function that the direct call before a return address calls; null: none, or not readable.
   std::shared_ptr<const code::ValueFlow> called_at(uint64_t return_address) const;
-  std::vector<OwnerView> owners_of(uint64_t object_start, int depth) const;
+  bool scans_quickly() const;
+  std::map<uint64_t, std::vector<OwnerView>> find_owners(const std::vector<uint64_t>& starts, int depth) const;
   std::string agreed_type(const std::vector<OwnerView>& owners) const;
   std::vector<const object::LoadedFile*> modules_with(const std::string& type) const;
   // The flow of every function of the modules that know a type; bounded.
@@ -98,6 +102,7 @@ class LiveScene : public CrashScene {
   unwind::Stack crashed_stack_;  // what crashed() shows, with its registers
   mutable std::optional<LockGraphView> locks_;
   mutable std::map<std::string, std::string> cache_types_;
+  mutable std::unique_ptr<kernel::ReverseMap> reverse_map_;
   mutable std::map<uint64_t, std::vector<OwnerView>> owners_;  // by the object's start
   mutable std::map<uint64_t, std::shared_ptr<const code::ValueFlow>> flows_;  // by function entry
 };

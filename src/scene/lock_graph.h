@@ -44,6 +44,7 @@ struct LockView {
   std::optional<bool> held;
   std::optional<uint64_t> readers;     // rw_semaphore
   std::vector<LockHolder> holders;
+  std::optional<TaskView> exited;      // who took it has exited and never gave it back; `comm` and `pid` by what is left of its task_struct
   std::vector<size_t> waits;
   std::string problem;                 // "" or what could not be read
   bool has_owner() const { return kind != "completion" && kind != "wait queue"; }

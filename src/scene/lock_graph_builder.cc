@@ -201,6 +201,14 @@ void LockGraphBuilder::add_state(LockView& lock) {
   lock.held = state.held;
   lock.readers = state.readers;
   lock.problem = state.problem;
+  if (!state.exited_owner.is_null()) {
+    kernel::KernelView view(kernel_->program());
+    TaskView gone;
+    gone.address = state.exited_owner.value;
+    gone.pid = int(view.read(state.exited_owner, "task_struct", "pid").value_or(0));
+    if (auto comm = view.field("task_struct", "comm")) gone.comm = view.text(state.exited_owner + comm->offset, 16);
+    lock.exited = std::move(gone);
+  }
   if (!state.owner_how.empty())
     if (const auto* task = kernel_->tasks().find(state.owner)) return add_holder(lock, *task, state.owner_how, true);
   if (!lock.has_owner()) return;

@@ -103,6 +103,9 @@ Verdicts assertion(const scene::CrashScene& scene, const Observations& seen, Dos
     if (!v.object.address.empty()) cite(v, add_identity(scene, dossier, *c.object_address, "the object"));
     v.confidence = std::max(v.confidence, c.left_value && c.right_value ? 0.9 : 0.85);
   }
+  // A warning of shared code (a timer's loop, a work queue) tells of what it was given; it blames nobody by itself.
+  bool shared_code = warned_to_death && is_machinery(event.event.function, event.source.empty() ? "" : event.source.back().file);
+  if (shared_code) v.confidence = 0.45;
   for (const Link& link : seen.links) cite(v, add_link(dossier, link, event));
   v.summary = fmt::format("A check in {} failed{}.", v.guilty.function.empty() ? event.event.function : v.guilty.function, found.empty() ? ": " + headline(event) : ": " + found);
   if (event.condition)

@@ -44,7 +44,7 @@ Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Doss
   bool typed = !s.object.empty() && scene.type_of_cache(c.identity.cache, c.identity.object_size) == s.object;
   Verdict v;
   v.cause = "bit-flip";
-  v.confidence = typed && c.identity.offset == 0 ? 0.9 : s.object.empty() ? 0.75 : 0.8;
+  v.confidence = typed && c.identity.offset == 0 ? 0.85 : s.object.empty() ? 0.7 : 0.75;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -56,6 +56,19 @@ Verdicts bit_flip(const scene::CrashScene& scene, const Observations& seen, Doss
   if (v.object.type.empty()) v.object.type = scene.type_of_cache(c.identity.cache, c.identity.object_size);
   v.summary = fmt::format("{} holds {}, one bit (bit {}) away from {}, a living object of slab {}: a flipped bit in memory, or a stray write of one bit.", pointer_words(s), hex(s.value), c.bit,
                           hex(c.value), c.identity.cache);
+  if (auto marks = scene.users_of_bit(unsigned(c.bit)); !marks.empty()) {
+    v.cause = "wild-pointer";
+    v.confidence = 0.75;
+    std::string who;
+    for (const auto& site : marks) {
+      cite(v, dossier.add(Origin::kCode, fmt::format("{} works on bit {} alone of a word", source_text(site.source), c.bit), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
+      who += (who.empty() ? "" : ", ") + guilty_site(scene, site).function;
+    }
+    v.summary = fmt::format("{} holds {}, one bit (bit {}) away from {}, a living object of slab {}. The code keeps a mark in that bit ({}): it was not put back before the pointer was used.", pointer_words(s), hex(s.value), c.bit,
+                            hex(c.value), c.identity.cache, who);
+    v.alternatives.push_back({"bit-flip", "the module's own code changes just this bit"});
+    return {v};
+  }
   v.alternatives.push_back({"wild-pointer", "a stray value would not be one bit away from just the kind of object that belongs there"});
   v.would_settle.push_back("a test of the machine's memory, and its corrected-error counters (EDAC)");
   return {v};

@@ -14,6 +14,7 @@ Verdicts wild_call(const scene::CrashScene& scene, const Observations& seen, Dos
 Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts lock_left_held(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts reused(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts shifted_pointer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts stale_stack(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
@@ -73,6 +74,7 @@ std::vector<std::string> add_origin(Dossier& dossier, const Suspect& suspect);
 struct ReusedObject {
   uint64_t start = 0;
   scene::OwnerView used, other;
+  size_t contradictions = 0;           // other members of `used`'s type that hold no pointer where one must be
 };
 std::optional<ReusedObject> reused_object(const scene::CrashScene& scene, uint64_t address, const std::string& used_as);
 std::string add_reused(Dossier& dossier, const ReusedObject& reused);

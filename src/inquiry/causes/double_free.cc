@@ -29,15 +29,16 @@ bool traps_in_free(const scene::CrashScene& scene, const scene::EventView& event
 }
 
 // The first frame past the allocator: who freed, and what it passed.
-void name_object(const scene::CrashScene& scene, const std::vector<scene::FrameView>& frames, Verdict& v, Dossier& dossier) {
+void name_object(const scene::CrashScene& scene, const std::vector<scene::FrameView>& frames, std::optional<uint64_t> object, Verdict& v, Dossier& dossier) {
   for (const auto& f : frames) {
     if (f.exact || is_machinery(f.symbol, f.source.empty() ? "" : f.source.back().file) || f.address == 0) continue;
     auto call = scene.call_before(f.address);
     if (!call) return;
     for (const auto& a : call->arguments) {
       if (a.object.empty() || a.object == "struct kmem_cache") continue;
-      v.object.type = a.object;
       auto origin = scene.origin_of_argument(f.address, a.reg);
+      if (object && !origin.empty() && origin.front().value && *origin.front().value != *object) continue;  // what was freed was a part of it
+      v.object.type = a.object;
       if (!origin.empty() && origin.front().value) v.object.address = hex(*origin.front().value);
       cite(v, dossier.add(Origin::kCode, fmt::format("what was freed is {} (`{}`), passed by {}", a.text, a.type, source_text(call->source)), "dis -lx " + bare_hex(call->pc),
                           {{"expression", a.text}, {"type", a.object}}));
@@ -79,14 +80,11 @@ Verdicts double_free(const scene::CrashScene& scene, const Observations& seen, D
   if (!explicit_words)
     cite(v, dossier.add(Origin::kCode, "the allocator stopped because the object being freed is already the first of its free list (BUG_ON(object == fp), mm/slub.c)",
                         "event " + event->id, {{"condition", event->condition ? event->condition->text : ""}}));
-  name_object(scene, frames, v, dossier);
+  std::optional<uint64_t> object = event->condition ? event->condition->left_value : std::nullopt;
+  if (object && scene.identify(*object).kind != scene::Identity::Kind::kSlab) object.reset();
+  name_object(scene, frames, object, v, dossier);
   // The check compares the object with the head of its free list: that address decides, what the frames show may be what it was a part of.
-  if (event->condition && event->condition->left_value) {
-    uint64_t object = *event->condition->left_value;
-    auto id = scene.identify(object);
-    if (id.kind == scene::Identity::Kind::kSlab && !v.object.address.empty() && v.object.address != hex(id.object_start)) v.object = {};
-    if (v.object.type.empty()) name_by_memory(scene, object, v.object);
-  }
+  if (object && v.object.type.empty()) name_by_memory(scene, *object, v.object);
   v.guilty = past_free_wrappers(frames, v.guilty);
   if (event != seen.fatal && seen.fatal) cite(v, add_event(dossier, *seen.fatal));
   v.summary = fmt::format("{} freed {} a second time: it was free already.", v.guilty.function.empty() ? "A function" : v.guilty.function,

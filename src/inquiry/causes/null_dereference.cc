@@ -97,7 +97,7 @@ void doubt(const scene::CrashScene& scene, Verdict& v, const Observations& seen,
     freed = fmt::format("more likely: the object that the NULL was read from, at {}, is free", hex(seen.freed->identity.object_start));
   } else if (seen.suspect && seen.suspect->source() && seen.suspect->source()->address) {
     const auto* from = seen.suspect->source();
-    if (auto twice = reused_object(scene, *from->address, from->object)) {
+    if (auto twice = reused_object(scene, *from->address, from->object); twice && twice->contradictions) {
       cite(v, add_reused(dossier, *twice));
       v.confidence = std::min(v.confidence, 0.5);
       freed = fmt::format("more likely: the object that the NULL was read from, at {}, has two owners of unlike types", hex(twice->start));
@@ -156,7 +156,7 @@ Verdicts null_dereference(const scene::CrashScene& scene, const Observations& se
     std::string pointer = !t.base_text.empty() ? t.base_text : "a pointer";
     bool exactly = !t.base_value || *t.base_value == 0;
     if (entry) v.confidence = std::min(v.confidence, seen.suspect->source() ? 0.9 : 0.8);
-    v.summary = fmt::format("{} is {}, and {} {} it{}.", pointer, exactly ? "NULL" : fmt::format("{:#x}, which is NULL {} an offset{}", *t.base_value, entry ? "less" : "and", entry ? " (an entry taken from a link that is NULL)" : ","), v.guilty.function.empty() || is_machinery(event.event.function, event.source.empty() ? "" : event.source.back().file) ? event.event.function : v.guilty.function,
+    v.summary = fmt::format("{} is {}, and {} {} it{}.", pointer, exactly ? "NULL" : fmt::format("{:#x}, which is NULL {} an offset{}", *t.base_value, entry ? "less" : "and", entry ? " (an entry taken from a link that is NULL)" : ""), v.guilty.function.empty() || is_machinery(event.event.function, event.source.empty() ? "" : event.source.back().file) ? event.event.function : v.guilty.function,
                             t.writes ? "writes through" : "reads through", what.empty() ? "" : ": " + what);
     if (!t.origin_text.empty() && t.origin_text != t.base_text) v.summary += fmt::format(" It was loaded from {}.", t.origin_text);
   } else {

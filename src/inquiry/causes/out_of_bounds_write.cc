@@ -165,6 +165,12 @@ std::optional<Overrun> find_overrun(const scene::CrashScene& scene, const Suspec
   o.pattern = run.pattern;
   if (auto before = before_the_start(w, o)) o.from = *before;
   name_source(scene, s, o);
+  // Text is at home in a union's array: there the union was read by another arm, unless the run goes on beyond it.
+  if (o.pattern == "text" && !o.from_before)
+    for (const auto& m : from->members)
+      if (m.ends_with(']'))
+        for (const auto& arm : scene.members_at(from->object, uint64_t(from->offset) + (o.to - o.at - 1)))
+          if (arm.path.substr(0, arm.path.rfind('[')) == m.substr(0, m.rfind('['))) return std::nullopt;
   // A run that neither comes over a border nor out of an array is a value that somebody stored there.
   if (!o.from_before && !o.from_behind && run.before < kShortestRun) return std::nullopt;
   return o;

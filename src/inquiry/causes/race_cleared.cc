@@ -19,6 +19,9 @@ Verdicts race_cleared(const scene::CrashScene& scene, const Observations& seen, 
   Verdict v;
   v.cause = "race-cleared";
   v.confidence = check && !clearers.empty() ? 0.96 : check ? 0.9 : clearers.empty() ? 0.6 : 0.8;
+  // A call in between may have cleared it in this very task.
+  bool by_call = check && !changed && !check->call_between.empty();
+  if (by_call) v.confidence = 0.6;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   cite(v, add_suspect(dossier, s));
@@ -37,7 +40,8 @@ Verdicts race_cleared(const scene::CrashScene& scene, const Observations& seen, 
     who += (who.empty() ? "" : ", ") + (w.source.empty() ? w.function : w.source.front().function);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} stores NULL there", place), "dis -lx " + bare_hex(w.pc), {{"function", w.function}}));
   }
-  v.summary = fmt::format("{} {} and then NULL when {} used it: another task cleared it in between{}.", name, check ? "was there when it was tested" : "is there now, was there before", v.guilty.function,
+  v.summary = fmt::format("{} {} and then NULL when {} used it: {} in between{}.", name, check ? "was there when it was tested" : "is there now, was there before", v.guilty.function,
+                          by_call ? fmt::format("what it called ({}), or another task, cleared it", check->call_between) : "another task cleared it",
                           who.empty() ? "" : fmt::format(" ({} stores NULL there)", who));
   v.alternatives.push_back({"null-dereference", check ? "it was not always NULL: the test before passed" : "the memory it was loaded from holds a pointer now"});
   if (clearers.empty()) v.would_settle.push_back("who clears it: the writers of " + (v.object.member.empty() ? std::string("that memory") : v.object.type + "." + v.object.member));

@@ -33,6 +33,23 @@ std::optional<std::pair<scene::OwnerView, scene::OwnerView>> at_odds(const scene
   return std::nullopt;
 }
 
+// Pointers of the elder type, the one at `but` aside, that are none: proof that the memory is not such an object any more.
+size_t contradictions(const scene::CrashScene& scene, uint64_t start, const std::string& type, uint64_t but) {
+  uint64_t size = std::min<uint64_t>(scene.size_of(type).value_or(0), 1024);
+  size_t found = 0;
+  for (uint64_t offset = 0; offset + 8 <= size; offset += 8) {
+    if (start + offset == but) continue;
+    auto members = scene.members_at(type, offset);
+    bool pointer = members.size() == 1 && members.front().pointer && members.front().offset == offset;
+    auto word = pointer ? scene.read(start + offset, 8) : scene::Reading{};
+    if (!pointer || !word.ok() || word.bytes.size() < 8) continue;
+    auto value = load_unchecked<uint64_t>(word.bytes.data());
+    Shape shape = shape_of(value, sign_bit_of(scene));
+    found += value && (shape == Shape::kNonCanonical || shape == Shape::kUser || shape == Shape::kAscii || (shape == Shape::kNull && value) || (shape == Shape::kKernel && scene.identify(value).kind == Kind::kUnmapped));
+  }
+  return found;
+}
+
 }  // namespace
 
 std::optional<ReusedObject> reused_object(const scene::CrashScene& scene, uint64_t address, const std::string& used_as) {
@@ -41,7 +58,7 @@ std::optional<ReusedObject> reused_object(const scene::CrashScene& scene, uint64
   auto owners = scene.owners_of(*start);
   auto two = at_odds(scene, owners, used_as);
   if (!two) return std::nullopt;
-  return ReusedObject{*start, two->first, two->second};
+  return ReusedObject{*start, two->first, two->second, contradictions(scene, *start, two->first.type, address)};
 }
 
 std::string add_reused(Dossier& dossier, const ReusedObject& reused) {
@@ -60,7 +77,7 @@ Verdicts reused(const scene::CrashScene& scene, const Observations& seen, Dossie
   Verdict v;
   v.cause = "use-after-free";
   bool slab = s.holder.kind == Kind::kSlab;
-  v.confidence = slab ? 0.8 : 0.7;
+  v.confidence = found->contradictions ? (slab ? 0.8 : 0.7) : 0.55;
   if (s.shape == Shape::kNull) v.confidence -= 0.15;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));

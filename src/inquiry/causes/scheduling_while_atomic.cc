@@ -48,6 +48,7 @@ Verdicts scheduling_while_atomic(const scene::CrashScene& scene, const Observati
     v.confidence = held.certain ? 0.95 : 0.85;
     break;
   }
+  if (v.evidence.size() < 2 && v.guilty.module.empty()) v.confidence = 0.4;  // nothing on its stack forbade it: what did has returned
   bool fatal = seen.fatal == event || !seen.fatal || seen.fatal->event.kind == oops::EventKind::kPanic;
   if (!fatal) v.confidence = 0.3;
   if (v.evidence.size() < 2) v.would_settle.push_back("who forbade it: no frame's code shows a spinlock that it holds");

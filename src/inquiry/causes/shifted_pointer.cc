@@ -19,6 +19,25 @@ struct Shift {
 
 std::optional<std::pair<std::string, std::string>> links_apart(const scene::CrashScene& scene, const std::string& type, int64_t by);
 
+// Taken at the object's start, both links are linked and what was read is a pointer that leads somewhere.
+bool sound_when_moved(const scene::CrashScene& scene, const Suspect& s, const Shift& shift) {
+  const auto& from = *s.source();
+  auto links = links_apart(scene, from.object, shift.by());
+  if (!links) return false;
+  for (uint64_t offset = 0; offset < scene.size_of(from.object).value_or(0); offset += 8)
+    for (const auto& m : scene.members_at(from.object, offset)) {
+      if (m.path != links->first + ".next" && m.path != links->second + ".next") continue;
+      auto here = list_shape(scene, shift.start + offset);
+      auto next = here.readable ? list_shape(scene, here.next) : ListShape{};
+      if (!next.readable || next.prev != shift.start + offset) return false;
+    }
+  auto word = scene.read(shift.start + uint64_t(from.offset), 8);
+  if (!word.ok() || word.bytes.size() < 8) return false;
+  auto value = load_unchecked<uint64_t>(word.bytes.data());
+  auto id = scene.identify(value);
+  return value == 0 || (shape_of(value, sign_bit_of(scene)) == Shape::kKernel && id.kind != scene::Identity::Kind::kUnmapped && id.kind != scene::Identity::Kind::kUnknown);
+}
+
 std::optional<Shift> shift_of(const scene::CrashScene& scene, const Suspect& s) {
   const auto* from = s.source();
   if (!from || !from->address || from->object.empty() || from->offset < 0 || from->changed()) return std::nullopt;
@@ -33,7 +52,7 @@ std::optional<Shift> shift_of(const scene::CrashScene& scene, const Suspect& s) 
   if (type.empty()) type = scene.type_by_references(holder.object_start);
   // Nothing says what begins there: a pointer that is not aligned as its members must be, or just as far off as two links of the type are apart, tells.
   bool unaligned = from->size == 8 && std::abs(shift.by()) < 8;
-  bool tells = type == from->object || (type.empty() && (unaligned || links_apart(scene, from->object, shift.by())));
+  bool tells = type == from->object || (type.empty() && (unaligned || sound_when_moved(scene, s, shift)));
   return tells ? std::optional(shift) : std::nullopt;
 }
 

@@ -33,7 +33,7 @@ std::string pointer_words(const Suspect& s) {
 
 std::string looks_like(const scene::CrashScene& scene, const Suspect& s) {
   if (s.shape != Shape::kUser && s.shape != Shape::kNonCanonical) return "";
-  if (scene.is_per_cpu_offset(s.value)) return "the offset of a per-CPU object: each CPU's area has memory there, and without its CPU's base it is no address";
+  if (scene.is_per_cpu_offset(s.value)) return "a small number: a size, an index, or the offset of a per-CPU object (each CPU's area has memory there), which is no address without its CPU's base";
   uint64_t high = s.value >> 32, low = s.value & 0xffffffff;
   constexpr uint64_t kSmall = 1 << 20;
   auto time = s.event->event.time;

@@ -56,6 +56,29 @@ Verdicts by_report(const scene::CrashScene& scene, Dossier& dossier, const scene
   return {v};
 }
 
+// Memory of vmalloc() that was given back: the area still waits for its translations to be flushed.
+Verdicts in_freed_area(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
+  const Suspect& s = *seen.suspect;
+  auto area = s.shape == Shape::kKernel && s.reached ? scene.freed_vmalloc_area(*s.reached) : std::nullopt;
+  if (!area) return {};
+  Verdict v;
+  v.cause = "use-after-free";
+  v.confidence = 0.9;
+  cite(v, add_event(dossier, *seen.fatal));
+  cite(v, add_touch(dossier, *seen.fatal));
+  if (s.executed) cite(v, add_caller(dossier, seen));
+  cite(v, add_suspect(dossier, s));
+  cite(v, add_origin(dossier, s));
+  cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies in an area of vmalloc()'s range, {} to {}, that was freed: it is on the list of areas that wait to be unmapped", hex(*s.reached), hex(area->first), hex(area->second)),
+                      "vtop " + bare_hex(*s.reached), {{"from", hex(area->first)}, {"to", hex(area->second)}}));
+  v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
+  v.object = object_holding(s);
+  v.summary = fmt::format("{} used memory of vmalloc() after it had been freed: {} points into the area from {} to {}, which was given back.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, pointer_words(s), hex(area->first),
+                          hex(area->second));
+  v.alternatives.push_back({"wild-pointer", "the address is in an area that was somebody's until it was freed"});
+  return {v};
+}
+
 void weigh(Verdict& v, const Observations& seen, bool poisoned) {
   v.confidence = poisoned && seen.freed ? 0.95 : poisoned ? 0.85 : seen.freed->read_at ? 0.85 : 0.75;
   v.alternatives.push_back({"wild-pointer", poisoned ? "the value is exactly the poison of freed memory, not a stray one" : "the pointer leads into an object of a known cache, which is free"});
@@ -70,7 +93,7 @@ Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen
   if (!seen.suspect) return {};
   const Suspect& s = *seen.suspect;
   bool poisoned = s.shape == Shape::kFreePoison;
-  if (!poisoned && !seen.freed) return {};
+  if (!poisoned && !seen.freed) return in_freed_area(scene, seen, dossier);
   // A NULL read from a freed object is a NULL all the same, unless the freed object is what was read from.
   if (s.shape == Shape::kNull && !(seen.freed && seen.freed->read_at)) return {};
   Verdict v;

@@ -80,6 +80,10 @@ std::string explain(const scene::CrashScene& scene, const Suspect& s, uint64_t r
   if (s.shape == Shape::kUnsetPoison) return fmt::format("{} holds {}.", who, shape_words(s.value, s.shape));
   std::string words = looks_like(scene, s);
   if (words.empty()) words = shape_words(s.value, s.shape);
+  if (const auto* from = s.source(); from && s.shape == Shape::kAscii)
+    for (const auto& m : from->members)
+      if (m.ends_with(']') && from->members.size() > 1)
+        return fmt::format("{} holds {}{}: the text of {}, another arm of the same union of {}. The union was read by the wrong arm.", who, hex(s.value), words.empty() ? "" : ", " + words, m.substr(0, m.rfind('[')), from->object);
   if (!s.source() && !s.variable.empty() && !s.origin.empty() && s.origin.front().on_stack)
     return fmt::format("{}, a variable of {}'s own stack frame, holds {}{}: it points at nothing the kernel has. Either it was never set on this way, or it was overwritten.", who, s.function, hex(s.value), words.empty() ? "" : ", " + words);
   return fmt::format("{} holds {}{}: it points at nothing the kernel has.", who, hex(s.value), words.empty() ? "" : ", " + words);
@@ -128,8 +132,7 @@ Verdicts wild_pointer(const scene::CrashScene& scene, const Observations& seen, 
   const uint64_t run = s.shape == Shape::kAscii ? 0 : run_around(scene, s);
   v.confidence = run ? std::min(0.6, confidence_of(s)) : confidence_of(s);
   if (s.shape == Shape::kUser && scene.facts().has_dump) {
-    if (scene.is_per_cpu_offset(s.value)) v.confidence = 0.8;
-    else if (!looks_like(scene, s).empty() && !scene.in_user_memory(s.value).value_or(false)) v.confidence = 0.6;
+    if (!looks_like(scene, s).empty() && !scene.in_user_memory(s.value).value_or(false)) v.confidence = 0.6;
   }
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
