@@ -60,8 +60,8 @@ void compare_arguments(const object::Program& program, const unwind::Stack& stac
   }
 }
 
-void count_variables(const object::Program& program, const unwind::Stack& stack, size_t frame, Figures& figures) {
-  for (const auto& variable : unwind::variables_of(program, stack, frame)) {
+void count_variables(unwind::VariableReader& variables, const unwind::Stack& stack, size_t frame, Figures& figures) {
+  for (const auto& variable : variables.variables_of(frame)) {
     const auto& source = stack.frames[frame].source;
     std::string function = variable.source_index < source.size() ? source[variable.source_index].function : "";
     Variable key(stack.frames[frame].pc.value, function, variable.name);
@@ -97,10 +97,11 @@ RegisterMap walk(const kernel::Kernel& kernel, Figures& figures, bool with_value
     figures.bad_ends += !root;
     if (!root) fmt::print("  pid {} {}: {} {}\n", task.pid, task.comm, unwind::name_of(stack.end), stack.why);
     count_wild_jumps(stack, figures);
+    unwind::VariableReader variables(kernel.program(), stack);
     for (size_t i = 0; i < stack.frames.size(); i++) {
       seen[{task.pid ? task.pid : -1 - task.cpu.value_or(0), i, stack.frames[i].pc.value}] = stack.frames[i].registers;
       if (with_values) compare_arguments(kernel.program(), stack, i, figures);
-      if (with_values) count_variables(kernel.program(), stack, i, figures);
+      if (with_values) count_variables(variables, stack, i, figures);
     }
   }
   return seen;

@@ -25,7 +25,7 @@ std::optional<ThreadView> LiveScene::thread_on(int cpu) const {
       thread.comm = task->comm;
     }
   auto stack = kernel_->unwinder().unwind(context->registers, context->pc_is_return);
-  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, false));
+  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, nullptr));
   thread.complete = stack.reached_root();
   thread.why_incomplete = stack.why;
   return thread;

@@ -36,7 +36,7 @@ arch::Registers registers_of(const oops::Event& event, const arch::Arch& arch) {
   return registers;
 }
 
-FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, bool with_locals) {
+FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, unwind::VariableReader* locals) {
   const unwind::Frame& f = stack.frames[index];
   FrameView view;
   view.address = f.pc.value;
@@ -60,8 +60,8 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
     if (f.symbol->symbol.file) view.module = f.symbol->symbol.file->name;
   }
   view.source = source_refs(f.source);
-  if (!with_locals) return view;
-  for (const auto& v : unwind::variables_of(program, stack, index)) {
+  if (!locals) return view;
+  for (const auto& v : locals->variables_of(index)) {
     FrameView::Local local;
     local.name = v.name;
     local.type = v.type ? debuginfo::spell(v.type) : "?";
@@ -209,7 +209,8 @@ void LiveScene::add_crashed() {
   thread.how = context->how;
   crashed_stack_ = kernel_->unwinder().unwind(context->registers, context->pc_is_return);
   const auto& stack = crashed_stack_;
-  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, true));
+  unwind::VariableReader locals(kernel_->program(), stack);
+  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, &locals));
   thread.complete = stack.reached_root();
   thread.why_incomplete = stack.why;
   crashed_ = std::move(thread);

@@ -110,8 +110,8 @@ class LiveScene : public CrashScene {
 // What the instruction at fault tested, touched or divided by (live_trap.cc). `registers`: at that instruction.
 void read_trap(EventView& view, const code::ValueFlow& flow, size_t instruction, const arch::Registers& registers);
 
-// Shared with the shell: one unwound frame as plain data; `with_locals` costs DWARF evaluation.
-FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, bool with_locals);
+// Shared with the shell: one unwound frame as plain data. `locals`: of this stack; null: none are wanted, for they cost DWARF evaluation.
+FrameView frame_view(const object::Program& program, const unwind::Stack& stack, size_t index, unwind::VariableReader* locals);
 std::vector<SourceRef> source_refs(const std::vector<object::SourceFrame>& frames);
 RegisterMeaning plain(const code::RegisterMeaning& meaning);
 // An event's printed registers as the architecture's.

@@ -31,7 +31,7 @@ TaskView plain(const kernel::Task& task) {
 
 std::vector<FrameView> frame_views(const object::Program& program, const unwind::Stack& stack) {
   std::vector<FrameView> views;
-  for (size_t i = 0; i < stack.frames.size(); i++) views.push_back(frame_view(program, stack, i, false));
+  for (size_t i = 0; i < stack.frames.size(); i++) views.push_back(frame_view(program, stack, i, nullptr));
   return views;
 }
 

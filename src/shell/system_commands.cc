@@ -32,9 +32,9 @@ std::string variable_line(const scene::FrameView::Local& v) {
   return fmt::format("       {}{} {} = {}\n", v.parameter ? "parameter " : "", v.type, v.name, value);
 }
 
-std::string frame_text(const Context& context, const unwind::Stack& stack, size_t i, const Words& words) {
+std::string frame_text(const Context& context, const unwind::Stack& stack, size_t i, const Words& words, unwind::VariableReader& variables) {
   const auto& raw = stack.frames[i];
-  scene::FrameView f = scene::frame_view(context.program(), stack, i, words.has('v'));
+  scene::FrameView f = scene::frame_view(context.program(), stack, i, words.has('v') ? &variables : nullptr);
   std::string out;
   auto sp = raw.registers.get(context.program().arch().sp);
   std::string where = sp ? fmt::format("[{:x}]", *sp) : "[?]";
@@ -73,7 +73,8 @@ std::string stack_text(const Context& context, const kernel::Task* task, std::op
   Result<kernel::Stacks::Context> from = cpu ? context.kernel->stacks().running(*cpu) : context.kernel->stacks().context_of(*task);
   if (!from.ok()) return out + "  no stack: " + from.error().message() + "\n";
   auto stack = context.kernel->unwinder().unwind(from->registers, from->pc_is_return);
-  for (size_t i = 0; i < stack.frames.size(); i++) out += frame_text(context, stack, i, words);
+  unwind::VariableReader variables(context.program(), stack);
+  for (size_t i = 0; i < stack.frames.size(); i++) out += frame_text(context, stack, i, words, variables);
   if (!stack.reached_root()) out += fmt::format("  the stack could not be followed further: {}\n", stack.why);
   return out;
 }

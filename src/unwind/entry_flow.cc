@@ -31,7 +31,8 @@ struct Analysis {
 
   void find_leaders();
   std::optional<size_t> place_of(const Instruction& jump) const;
-  void arrive(size_t at, FlowState state, std::optional<size_t> from);
+  void arrive(size_t at, const FlowState& state, std::optional<size_t> from, bool taken = false);
+  void watch_way(size_t at, std::optional<size_t> from, FlowState& state) const;
   std::optional<int64_t> run_one(size_t at, FlowState& state) const;
   // Above the numbers of instructions: a function has at most 64 KB, an architecture fewer than 64 registers.
   uint32_t block_name(size_t at) const { return 0x80000000 | uint32_t(code[at].address - entry) << 6; }
@@ -75,33 +76,42 @@ std::optional<size_t> Analysis::place_of(const Instruction& jump) const {
   return found == index.end() ? std::nullopt : std::optional(found->second);
 }
 
-void Analysis::arrive(size_t at, FlowState state, std::optional<size_t> from) {
+void Analysis::watch_way(size_t at, std::optional<size_t> from, FlowState& state) const {
+  FlowWatch::Way way{{}, code[at].address, graph->is_loop(at), {}};
+  if (from) way.from = code[*from].address;
+  for (size_t other : graph->predecessors(at))
+    if (other != from) way.others.push_back(code[other].address);
+  options.watch->arrive(way, state);
+}
+
+// From the instruction `from`, which, if it is a branch, was taken or not.
+void Analysis::arrive(size_t at, const FlowState& state, std::optional<size_t> from, bool taken) {
+  std::optional<FlowState> changed;
+  if (options.births && from && code[*from].operation == Operation::kBranch) changed = along(code[*from], state, taken);
   if (options.watch) {
-    FlowWatch::Way way{{}, code[at].address, graph->is_loop(at), {}};
-    if (from) way.from = code[*from].address;
-    for (size_t other : graph->predecessors(at))
-      if (other != from) way.others.push_back(code[other].address);
-    options.watch->arrive(way, state);
+    if (!changed) changed = state;
+    watch_way(at, from, *changed);
   }
-  if (!in[at]) in[at] = state;
-  else if (!in[at]->merge(state, options.births ? block_name(at) : 0)) return;
+  const FlowState& here = changed ? *changed : state;
+  if (!in[at]) in[at] = here;
+  else if (!in[at]->merge(here, options.births ? block_name(at) : 0)) return;
   if (std::find(work.begin(), work.end(), at) == work.end()) work.push_back(at);
 }
 
 void Analysis::successors(size_t last, const FlowState& state) {
   const Instruction& one = code[last];
   if (one.target && one.operation != Operation::kCall) {
-    if (auto to = place_of(one)) arrive(*to, along(one, state, true), last);
+    if (auto to = place_of(one)) arrive(*to, state, last, true);
   } else if (one.operation == Operation::kJump && !frame_is_gone(state)) {
     for (size_t orphan : orphans) arrive(orphan, state, last);  // a jump table
   }
-  if (!one.ends_block() && last + 1 < code.size()) arrive(last + 1, along(one, state, false), last);
+  if (!one.ends_block() && last + 1 < code.size()) arrive(last + 1, state, last);
 }
 
 // With what the way that a branch goes tells.
 FlowState Analysis::along(const Instruction& branch, const FlowState& state, bool taken) const {
   FlowState result = state;
-  if (!options.births || branch.operation != Operation::kBranch) return result;
+  if (branch.operation != Operation::kBranch) return result;
   if (auto fact = FlowEffect(arch, result, {}).fact_of(branch, taken)) {
     std::erase_if(result.facts, [&](const FlowFact& old) { return old.value == fact->value; });
     result.facts.push_back(*fact);
@@ -181,10 +191,11 @@ std::optional<uint64_t> current_at(const object::Program& program) {
   return std::nullopt;
 }
 
-using Visit = std::function<void(const Instruction&, const FlowState& before, std::optional<int64_t> gave_away)>;
+using Visit = std::function<void(const Instruction&, const FlowState& before)>;
 
-// Visits what direct paths reach, in address order.
-void for_each_reached(const Analysis& a, const Visit& visit) {
+// Visits what direct paths reach, in address order. Gives the lowest CFA offset whose address is given away anywhere.
+std::optional<int64_t> for_each_reached(const Analysis& a, const Visit& visit) {
+  std::optional<int64_t> exposed;
   std::optional<FlowState> state;
   for (size_t i = 0; i < a.code.size(); i++) {
     if (a.leader[i]) {
@@ -193,11 +204,12 @@ void for_each_reached(const Analysis& a, const Visit& visit) {
     }
     if (!state) continue;
     if (a.options.watch) a.options.watch->before(a.code[i], *state);
-    FlowState before = *state;
+    visit(a.code[i], *state);
     auto gave_away = a.run_one(i, *state);
-    visit(a.code[i], before, gave_away);
+    if (gave_away && (!exposed || *gave_away < *exposed)) exposed = gave_away;
     if (a.code[i].ends_block()) state.reset();
   }
+  return exposed;
 }
 
 }  // namespace
@@ -206,11 +218,9 @@ std::optional<EntryFlow> EntryFlow::analyse(const arch::Arch& arch, Bytes bytes,
   if (at < entry || at - entry >= bytes.size()) return std::nullopt;
   auto a = solve(arch, bytes, entry, options);
   if (!a) return std::nullopt;
-  std::optional<int64_t> exposed;
   std::optional<FlowState> found;
-  for_each_reached(*a, [&](const Instruction& one, const FlowState& before, std::optional<int64_t> gave_away) {
+  auto exposed = for_each_reached(*a, [&](const Instruction& one, const FlowState& before) {
     if (at >= one.address && at - one.address < one.size) found = before;
-    if (gave_away && (!exposed || *gave_away < *exposed)) exposed = gave_away;
   });
   if (!found) return std::nullopt;
   return EntryFlow(arch, std::move(*found), exposed);
@@ -232,14 +242,15 @@ std::optional<EntryFlow::Exits> EntryFlow::exits(const object::Program& program,
   auto a = solve(program.arch(), bytes, start, {nullptr, true, current_at(program)});
   if (!a) return std::nullopt;
   Exits exits;
-  for_each_reached(*a, [&](const Instruction& one, const FlowState& before, std::optional<int64_t>) {
+  for_each_reached(*a, [&](const Instruction& one, const FlowState& before) {
     bool jumps = one.operation == Operation::kJump || one.operation == Operation::kBranch;
     if (!jumps) return;
     if (!one.target) {
       exits.jumps_anywhere |= one.operation == Operation::kJump && a->at_entry_level(before);
     } else if (*one.target == target) {
-      if (exits.jumps_to_target) exits.at_target.merge(before, 0);
-      else exits.at_target = before;
+      FlowState there = a->along(one, before, true);
+      if (exits.jumps_to_target) exits.at_target.merge(there, 0);
+      else exits.at_target = std::move(there);
       exits.jumps_to_target = true;
     } else if (*one.target < start || *one.target - start >= function->size) {
       exits.others.push_back(*one.target);

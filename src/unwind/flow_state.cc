@@ -45,6 +45,7 @@ struct Meeting {
   }
   // Both in one, if they agree. Those named here may be of the last time around.
   std::optional<EntryValue> common(const EntryValue& here, const EntryValue& there) const {
+    if (here == there && !is_named_here(here)) return here.known() ? std::optional(here) : std::nullopt;
     auto told = here.known() ? mine.constant_of(here) : std::nullopt, also = told ? theirs.constant_of(there) : std::nullopt;
     if (here != there && also && *told == *also) return told;
     bool same = here.known() && here.base == there.base && here.offset == there.offset && here.loaded == there.loaded;

@@ -43,7 +43,8 @@ std::vector<Placeless> all_placeless(const FunctionTree& tree, uint64_t address,
 }
 
 // A variable that DWARF places only behind this address has no value yet: what it will get is what the call or a later line gives.
-void tell_why(const Placeless& one, uint64_t address, const std::string& function, uint64_t function_at) {
+// Whether it had a place before.
+bool tell_why(const Placeless& one, uint64_t address, const std::string& function, uint64_t function_at) {
   const FunctionTree::Place* last = nullptr;
   bool behind = false;
   for (const auto& place : one.told->places) {
@@ -53,6 +54,7 @@ void tell_why(const Placeless& one, uint64_t address, const std::string& functio
   }
   if (last) one.variable->why_not = fmt::format("not kept behind {}+{:#x}", function, last->span.high - function_at);
   else if (behind) one.variable->why_not = "not set yet";
+  return last;
 }
 
 // Indirect calls, and those through trampolines, may give anything back.
@@ -70,6 +72,18 @@ std::optional<CallValues::Kept> value_of(CallValues& values, size_t frame, const
   return values.like(frame, flow, wanted, size);
 }
 
+void set_value(CallValues& values, size_t frame, const EntryFlow& flow, const EntryValue& carried, const std::string& where, FrameVariable& variable) {
+  uint64_t size = variable.type ? variable.type->size().value_or(8) : 8;
+  if (!carried.known() || carried.width < size || size > 8) return;
+  auto found = value_of(values, frame, flow, carried, unsigned(size));
+  if (!found) return;
+  uint64_t mask = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
+  variable.value = object::Value::of_number(values.program(), variable.type, found->value & mask);
+  variable.why_not.clear();
+  variable.how = where + (found->how.empty() ? "" : ", ") + found->how;
+  variable.basis = Basis::kEarlier;
+}
+
 }  // namespace
 
 void find_placeless(CallValues& values, size_t frame, uint64_t address, const debuginfo::Scopes& here, std::vector<FrameVariable>& variables) {
@@ -82,27 +96,26 @@ void find_placeless(CallValues& values, size_t frame, uint64_t address, const de
   if (!tree.ok() || !extent) return;
   uint64_t to_file = address - f.lookup().value;
   std::vector<Placeless> all = all_placeless(*tree, address, here, variables);
+  const debuginfo::Expression* frame_base = values.frame_base(frame);
+  std::erase_if(all, [&](const Placeless& one) {
+    return !tell_why(one, address, extent->name, extent->entry.value + to_file) || !VariableFlow::can_carry(*one.told, frame_base);
+  });
+  if (all.empty()) return;
   std::vector<const FunctionTree::Variable*> wanted;
-  for (const Placeless& one : all) {
-    tell_why(one, address, extent->name, extent->entry.value + to_file);
-    wanted.push_back(one.told);
-  }
-  if (wanted.empty()) return;
-  VariableFlow watch(program.arch(), wanted, to_file, values.frame_base(frame), [&program](const arch::Instruction& call) { return result_of(program, call); });
+  for (const Placeless& one : all) wanted.push_back(one.told);
+  std::map<uint64_t, std::optional<const debuginfo::Type*>> results;
+  auto result_of_call = [&](const arch::Instruction& call) {
+    auto [known, fresh] = results.try_emplace(call.address.value);
+    if (fresh) known->second = result_of(program, call);
+    return known->second;
+  };
+  VariableFlow watch(program.arch(), wanted, to_file, frame_base, result_of_call);
   auto flow = EntryFlow::analyse(program, values.call_address(frame), {&watch, true, {}});
   if (!flow) return;
+  auto address_in_function = [&](uint64_t at) { return fmt::format("{}+{:#x}", extent->name, at - extent->entry.value - to_file); };
   for (size_t i = 0; i < all.size(); i++) {
     const CarriedValue& carried = flow->state().carried[i];
-    FrameVariable& variable = *all[i].variable;
-    uint64_t size = variable.type ? variable.type->size().value_or(8) : 8;
-    if (!carried.value.known() || carried.value.width < size || size > 8) continue;
-    auto found = value_of(values, frame, *flow, carried.value, unsigned(size));
-    if (!found) continue;
-    uint64_t mask = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
-    variable.value = object::Value::of_number(program, variable.type, found->value & mask);
-    variable.why_not.clear();
-    variable.how = fmt::format("last known at {}+{:#x}{}{}", extent->name, carried.until - extent->entry.value - to_file, found->how.empty() ? "" : ", ", found->how);
-    variable.basis = Basis::kEarlier;
+    set_value(values, frame, *flow, carried.value, "last known at " + address_in_function(carried.until), *all[i].variable);
   }
 }
 

@@ -124,6 +124,18 @@ struct FrameVariable {
 };
 std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame);
 
+class CallValues;
+// The same for one frame after the other: what was found out about the frames around is kept. Both must outlive it; one thread.
+class VariableReader {
+ public:
+  VariableReader(const object::Program& program, const Stack& stack);
+  ~VariableReader();
+  std::vector<FrameVariable> variables_of(size_t frame);
+
+ private:
+  std::unique_ptr<CallValues> values_;
+};
+
 // The registers of a frame as they were just before the call it is in (before the instruction, for an exact pc). More than
 // Frame::registers: arguments that the callee still keeps somewhere (found by following the callee's instructions, see
 // entry_flow.h). `width` says how many low bytes of each are right (a callee that got an int keeps four); 0 = not known.

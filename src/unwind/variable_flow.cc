@@ -27,6 +27,10 @@ std::optional<EntryRelation> entry_relation(Bytes expression) {
   return in.ok() && in.at_end() ? std::optional(relation) : std::nullopt;
 }
 
+bool is_cfa(const debuginfo::Expression* frame_base) {
+  return frame_base && frame_base->bytes.size() == 1 && frame_base->bytes[0] == std::byte{0x9c};  // DW_OP_call_frame_cfa
+}
+
 }  // namespace
 
 VariableFlow::Place VariableFlow::place_of(const debuginfo::FunctionTree::Place& place, bool base_is_cfa) {
@@ -47,15 +51,21 @@ VariableFlow::Place VariableFlow::place_of(const debuginfo::FunctionTree::Place&
 
 VariableFlow::VariableFlow(const arch::Arch& arch, const std::vector<const Variable*>& wanted, uint64_t to_file, const debuginfo::Expression* frame_base, ResultOf result_of)
     : arch_(arch), to_file_(to_file), result_of_(std::move(result_of)) {
-  bool base_is_cfa = frame_base && frame_base->bytes.size() == 1 && frame_base->bytes[0] == std::byte{0x9c};  // DW_OP_call_frame_cfa
   for (const Variable* one : wanted) {
     Carried carried;
     carried.type = one->type;
     carried.width = uint8_t(std::min<uint64_t>(8, one->type ? one->type->size().value_or(8) : 8));
     for (const auto& place : one->places)
-      if (!place.location.bytes.empty()) carried.places.push_back(place_of(place, base_is_cfa));
+      if (!place.location.bytes.empty()) carried.places.push_back(place_of(place, is_cfa(frame_base)));
     carried_.push_back(std::move(carried));
   }
+}
+
+bool VariableFlow::can_carry(const Variable& variable, const debuginfo::Expression* frame_base) {
+  return std::ranges::any_of(variable.places, [&](const auto& place) {
+    Place made = place_of(place, is_cfa(frame_base));
+    return made.on_cfa || made.reg != arch::kNoRegister;
+  });
 }
 
 const VariableFlow::Place* VariableFlow::Carried::place_at(uint64_t address) const {

@@ -25,6 +25,9 @@ class VariableFlow : public FlowWatch {
   VariableFlow(const arch::Arch& arch, const std::vector<const Variable*>& wanted, uint64_t to_file, const debuginfo::Expression* frame_base,
                ResultOf result_of);
 
+  // Whether anything can be carried of a variable.
+  static bool can_carry(const Variable& variable, const debuginfo::Expression* frame_base);
+
   void arrive(const Way& way, FlowState& state) const override;
   void before(const arch::Instruction& instruction, FlowState& state) const override;
   void after(std::span<const arch::Instruction> code, bool keeps_registers, FlowState& state) const override;

@@ -18,7 +18,7 @@ namespace {
 
 struct Reader {
   const object::Program& program;
-  CallValues values;
+  CallValues& values;
   size_t frame;
 
   std::vector<FrameVariable> read(const debuginfo::Scopes& here, const debuginfo::Scopes* at_call);
@@ -215,7 +215,12 @@ std::vector<FrameVariable> Reader::read(const debuginfo::Scopes& here, const deb
 
 }  // namespace
 
-std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame) {
+VariableReader::VariableReader(const object::Program& program, const Stack& stack) : values_(std::make_unique<CallValues>(program, stack)) {}
+VariableReader::~VariableReader() = default;
+
+std::vector<FrameVariable> VariableReader::variables_of(size_t frame) {
+  const Stack& stack = values_->stack();
+  const object::Program& program = values_->program();
   if (frame >= stack.frames.size()) return {};
   const Frame& f = stack.frames[frame];
   const object::LoadedFile* file = f.garbage_pc || f.user ? nullptr : program.file_at(f.lookup());
@@ -224,14 +229,17 @@ std::vector<FrameVariable> variables_of(const object::Program& program, const St
   if (!at) return {};
   auto here = file->debug_file()->scopes_at(*at);
   if (!here.ok()) return {};
-  Reader reader{program, CallValues(program, stack), frame};
   std::optional<debuginfo::Scopes> at_call;
   if (f.pc_is_return)
-    if (auto call = file->to_file(reader.values.call_address(frame)))
+    if (auto call = file->to_file(values_->call_address(frame)))
       if (auto scopes = file->debug_file()->scopes_at(*call); scopes.ok()) at_call = std::move(*scopes);
-  std::vector<FrameVariable> variables = reader.read(*here, at_call ? &*at_call : nullptr);
-  find_placeless(reader.values, frame, *at, *here, variables);
+  std::vector<FrameVariable> variables = Reader{program, *values_, frame}.read(*here, at_call ? &*at_call : nullptr);
+  find_placeless(*values_, frame, *at, *here, variables);
   return variables;
+}
+
+std::vector<FrameVariable> variables_of(const object::Program& program, const Stack& stack, size_t frame) {
+  return VariableReader(program, stack).variables_of(frame);
 }
 
 CallRegisters registers_at_call(const object::Program& program, const Stack& stack, size_t frame) {
