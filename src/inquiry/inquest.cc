@@ -19,6 +19,7 @@ const std::vector<Examiner>& examiners() {
       {"use-after-free", causes::reused, true},
       {"wild-pointer", causes::shifted_pointer, true},
       {"double-free", causes::double_free},
+      {"wild-pointer", causes::invalid_free},
       {"list-corruption", causes::list_corruption},
       {"refcount-underflow", causes::refcount_underflow},
       {"race-cleared", causes::race_cleared},

@@ -303,6 +303,8 @@ class CrashScene {
   virtual bool is_per_cpu_offset(uint64_t) const { return false; }
   // The freed area of vmalloc()'s range that an address lies in: its bounds, as the kernel's list of areas not yet unmapped has them.
   virtual std::optional<std::pair<uint64_t, uint64_t>> freed_vmalloc_area(uint64_t) const { return std::nullopt; }
+  // The section of a loaded module's initialisation code or data, given back since, that an address lies in.
+  virtual std::optional<InitPlace> init_place(uint64_t) const { return std::nullopt; }
   // The slab object before (-1) or behind (1) the one at an address, in the same slab; kUnknown if there is none.
   virtual Identity neighbour(uint64_t, int) const { return {}; }
   // The slab caches that hold most memory, largest first.

@@ -190,4 +190,20 @@ std::optional<std::pair<uint64_t, uint64_t>> LiveScene::freed_vmalloc_area(uint6
   return std::nullopt;
 }
 
+// module->sect_attrs keeps each section's name and address as it was loaded (kernel/module/sysfs.c: add_sect_attrs()), those given back after the
+// initialisation included; how long they were, the module's own file says.
+std::optional<InitPlace> LiveScene::init_place(uint64_t address) const {
+  for (const auto& module : kernel_->modules()) {
+    const auto* file = module.sections.empty() ? nullptr : kernel_->program().file(module.name);
+    const auto* debug = file ? file->debug_file() : nullptr;
+    if (!debug) continue;
+    for (const auto& section : module.sections) {
+      if (!section.name.starts_with(".init.") || address < section.address.value) continue;
+      for (const auto& place : debug->section_places())
+        if (place.name == section.name && address - section.address.value < place.size) return InitPlace{module.name, section.name, address - section.address.value};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace inquest::scene

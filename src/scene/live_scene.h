@@ -45,6 +45,7 @@ class LiveScene : public CrashScene {
   bool related(const std::string& a, const std::string& b) const override;
   std::optional<bool> in_user_memory(uint64_t address) const override;
   bool is_per_cpu_offset(uint64_t value) const override;
+  std::optional<InitPlace> init_place(uint64_t address) const override;
   std::optional<std::pair<uint64_t, uint64_t>> freed_vmalloc_area(uint64_t address) const override;
   Identity neighbour(uint64_t address, int distance) const override;
   std::vector<CacheUse> largest_caches(size_t count) const override;

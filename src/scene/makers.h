@@ -48,6 +48,12 @@ struct StackPlace {
   uint64_t offset = 0;                 // … and how far into it
 };
 
+// A section of a module that was given back when its initialisation was over.
+struct InitPlace {
+  std::string module, section;         // "barometer", ".init.rodata"
+  uint64_t offset = 0;                 // in the section
+};
+
 // A typed pointer to the start of an object, in a variable or in a living object of a known type.
 struct OwnerView {
   std::string type;                    // what it is declared to point at: "struct vat"

@@ -15,6 +15,7 @@ Verdicts null_call(const scene::CrashScene& scene, const Observations& seen, Dos
 Verdicts null_dereference(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts use_after_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts lock_left_held(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
+Verdicts invalid_free(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts reused(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts shifted_pointer(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);
 Verdicts stale_stack(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier);

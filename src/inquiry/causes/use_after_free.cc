@@ -59,8 +59,10 @@ Verdicts by_report(const scene::CrashScene& scene, Dossier& dossier, const scene
 // Memory of vmalloc() that was given back: the area still waits for its translations to be flushed.
 Verdicts in_freed_area(const scene::CrashScene& scene, const Observations& seen, Dossier& dossier) {
   const Suspect& s = *seen.suspect;
-  auto area = s.shape == Shape::kKernel && s.reached ? scene.freed_vmalloc_area(*s.reached) : std::nullopt;
-  if (!area) return {};
+  if (s.shape != Shape::kKernel || !s.reached) return {};
+  auto area = scene.freed_vmalloc_area(*s.reached);
+  auto init = area ? std::nullopt : scene.init_place(*s.reached);
+  if (!area && !init) return {};
   Verdict v;
   v.cause = "use-after-free";
   v.confidence = 0.9;
@@ -69,12 +71,25 @@ Verdicts in_freed_area(const scene::CrashScene& scene, const Observations& seen,
   if (s.executed) cite(v, add_caller(dossier, seen));
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
-  cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies in an area of vmalloc()'s range, {} to {}, that was freed: it is on the list of areas that wait to be unmapped", hex(*s.reached), hex(area->first), hex(area->second)),
+  if (init) cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies {:#x} into {} of {} as it was loaded; that section is given back when the module's initialisation is over", hex(*s.reached), init->offset, init->section, init->module),
+                                "struct module.sect_attrs " + init->module, {{"module", init->module}, {"section", init->section}}));
+  else cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies in an area of vmalloc()'s range, {} to {}, that was freed: it is on the list of areas that wait to be unmapped", hex(*s.reached), hex(area->first), hex(area->second)),
                       "vtop " + bare_hex(*s.reached), {{"from", hex(area->first)}, {"to", hex(area->second)}}));
   v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
-  v.summary = fmt::format("{} used memory of vmalloc() after it had been freed: {} points into the area from {} to {}, which was given back.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, pointer_words(s), hex(area->first),
+  if (init) v.summary = fmt::format("{} used {} of {} after the module's initialisation was over, and that memory given back: {} points {:#x} into it.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, init->section, init->module, pointer_words(s), init->offset);
+  else v.summary = fmt::format("{} used memory of vmalloc() after it had been freed: {} points into the area from {} to {}, which was given back.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, pointer_words(s), hex(area->first),
                           hex(area->second));
+  if (const auto* from = s.source(); from && !from->object.empty()) {
+    std::string who;
+    for (const auto& w : scene.writers_of(from->object, uint64_t(from->offset)))
+      if (w.what != scene::WriterView::What::kZero) {
+        Guilty g = guilty_site(scene, w.site);
+        cite(v, dossier.add(Origin::kCode, fmt::format("{} stores {} in {} of {}", source_text(w.site.source), w.value.empty() ? "a pointer" : w.value, v.object.member, from->object), "dis -lx " + bare_hex(w.site.pc), {{"function", w.site.function}}));
+        if ((", " + who + ",").find(", " + g.function + ",") == who.npos) who += (who.empty() ? "" : ", ") + g.function;
+      }
+    if (!who.empty()) v.summary += fmt::format(" The pointer is stored by {}.", who);
+  }
   v.alternatives.push_back({"wild-pointer", "the address is in an area that was somebody's until it was freed"});
   return {v};
 }
