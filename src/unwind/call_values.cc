@@ -18,8 +18,30 @@ bool CallValues::is_user_pt_regs(VirtualAddress address, unsigned size) const {
 
 const EntryFlow* CallValues::flow(size_t frame) {
   auto known = flows_.find(frame);
-  if (known == flows_.end()) known = flows_.emplace(frame, EntryFlow::analyse(*program_, stack_->frames[frame].lookup(), {nullptr, true, {}})).first;
+  if (known == flows_.end()) known = flows_.emplace(frame, EntryFlow::analyse(*program_, stack_->frames[frame].lookup(), {nullptr, true, {}, {}})).first;
   return known->second ? &*known->second : nullptr;
+}
+
+const EntryFlow* CallValues::flow_as_given(size_t frame) {
+  auto known = flows_as_given_.find(frame);
+  if (known == flows_as_given_.end())
+    known = flows_as_given_.emplace(frame, EntryFlow::analyse(*program_, stack_->frames[frame].lookup(), {nullptr, true, given(frame), {}})).first;
+  return known->second ? &*known->second : nullptr;
+}
+
+std::function<std::optional<uint64_t>(const EntryValue& value, unsigned size)> CallValues::given(size_t frame) {
+  using Known = std::map<std::tuple<uint8_t, bool, int64_t>, std::pair<std::optional<uint64_t>, unsigned>>;
+  return [this, frame, known = std::make_shared<Known>()](const EntryValue& value, unsigned size) -> std::optional<uint64_t> {
+    if (value.is_born() || value.base == kMaskBase || value.width < size) return std::nullopt;
+    auto [found, fresh] = known->try_emplace({value.base, value.loaded, value.offset});
+    auto& [number, width] = found->second;
+    if (fresh) {
+      FrameEvaluator evaluator(*this, frame, true);
+      number = evaluator.of_own_entry({value.base, 8, value.loaded, value.offset});
+      width = evaluator.width();
+    }
+    return width >= size ? number : std::nullopt;
+  };
 }
 
 const debuginfo::Expression* CallValues::frame_base(size_t frame) {

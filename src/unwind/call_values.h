@@ -51,6 +51,10 @@ class CallValues {
   // Where the entry registers of a frame's function are at its call; null if its code could not be followed.
   const EntryFlow* flow(size_t frame);
   VirtualAddress cfa_of(size_t frame, const EntryFlow& flow) const;
+  // The same without the ways that what the function was given excludes.
+  const EntryFlow* flow_as_given(size_t frame);
+  // What a value was, by what the function of a frame was given. Refers to this.
+  std::function<std::optional<uint64_t>(const EntryValue& value, unsigned size)> given(size_t frame);
   // The user's registers at the end of the stack: written at the entry to the kernel, and left alone while a system call runs.
   bool is_user_pt_regs(VirtualAddress address, unsigned size) const;
 
@@ -61,7 +65,7 @@ class CallValues {
   std::optional<Kept> by_way_taken(size_t frame, unsigned reg);
   const object::Program* program_;
   const Stack* stack_;
-  std::map<size_t, std::optional<EntryFlow>> flows_;
+  std::map<size_t, std::optional<EntryFlow>> flows_, flows_as_given_;
   std::map<size_t, std::optional<TailPath>> ways_;
   std::map<size_t, std::optional<debuginfo::Expression>> frame_bases_;
   std::map<size_t, std::optional<unsigned>> call_registers_;

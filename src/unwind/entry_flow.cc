@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unwind/branch_outcome.h"
 #include "unwind/code.h"
 #include "unwind/flow_effect.h"
 #include "unwind/flow_graph.h"
@@ -39,6 +40,7 @@ struct Analysis {
   void begin_block(size_t at, FlowState& state) const;
   void run_block(size_t from);
   void successors(size_t last, const FlowState& state);
+  std::optional<bool> outcome(const Instruction& branch, const FlowState& state) const;
   FlowState along(const Instruction& branch, const FlowState& state, bool taken) const;
   bool is_entry_hook(size_t at) const;
   bool at_entry_level(const FlowState& state) const;
@@ -100,19 +102,29 @@ void Analysis::arrive(size_t at, const FlowState& state, std::optional<size_t> f
 
 void Analysis::successors(size_t last, const FlowState& state) {
   const Instruction& one = code[last];
-  if (one.target && one.operation != Operation::kCall) {
+  auto taken = outcome(one, state);
+  if (one.target && one.operation != Operation::kCall && taken != false) {
     if (auto to = place_of(one)) arrive(*to, state, last, true);
   } else if (one.operation == Operation::kJump && !frame_is_gone(state)) {
     for (size_t orphan : orphans) arrive(orphan, state, last);  // a jump table
   }
-  if (!one.ends_block() && last + 1 < code.size()) arrive(last + 1, state, last);
+  if (!one.ends_block() && last + 1 < code.size() && taken != true) arrive(last + 1, state, last);
+}
+
+// Whether a branch is taken, as far as what was given tells.
+std::optional<bool> Analysis::outcome(const Instruction& branch, const FlowState& state) const {
+  if (!options.given || branch.operation != Operation::kBranch) return std::nullopt;
+  auto compared = comparison_of(state, branch);
+  if (!compared || compared->value.width < compared->size) return std::nullopt;
+  auto value = options.given(compared->value, compared->size);
+  return value ? is_taken(branch.condition, *compared, *value) : std::nullopt;
 }
 
 // With what the way that a branch goes tells.
 FlowState Analysis::along(const Instruction& branch, const FlowState& state, bool taken) const {
   FlowState result = state;
   if (branch.operation != Operation::kBranch) return result;
-  if (auto fact = FlowEffect(arch, result, {}).fact_of(branch, taken)) {
+  if (auto fact = fact_of(state, branch, taken)) {
     std::erase_if(result.facts, [&](const FlowFact& old) { return old.value == fact->value; });
     result.facts.push_back(*fact);
   }
@@ -239,7 +251,7 @@ std::optional<EntryFlow::Exits> EntryFlow::exits(const object::Program& program,
   auto function = function_extent(program, start);
   if (!function || function->entry != start || function->cold || function->size > kMaxFunctionBytes) return std::nullopt;
   auto bytes = program.code_bytes(start, function->size);
-  auto a = solve(program.arch(), bytes, start, {nullptr, true, current_at(program)});
+  auto a = solve(program.arch(), bytes, start, {nullptr, true, {}, current_at(program)});
   if (!a) return std::nullopt;
   Exits exits;
   for_each_reached(*a, [&](const Instruction& one, const FlowState& before) {

@@ -69,6 +69,14 @@ struct FlowFact {
   friend bool operator==(const FlowFact&, const FlowFact&) = default;
 };
 
+// What the flags say: a value, of whose low `size` bytes the bits of `mask` count, was compared with a constant.
+struct FlowComparison {
+  EntryValue value;
+  uint64_t mask = ~uint64_t{0}, constant = 0;
+  unsigned size = 8;
+  friend bool operator==(const FlowComparison&, const FlowComparison&) = default;
+};
+
 struct FlowState {
   static constexpr unsigned kRegisters = 34;  // general registers of either architecture, sp and pc
   std::array<EntryValue, kRegisters> registers{};
@@ -76,7 +84,7 @@ struct FlowState {
   std::vector<CarriedValue> carried;          // of a FlowWatch
   // Only with births:
   std::vector<FlowFact> facts;
-  std::optional<FlowFact> compared;           // what holds if the flags say "equal"
+  std::optional<FlowComparison> compared;
   // Keeps what both know. True if something was lost. `block`: with births, the number of the block that begins here and of the 63
   // behind it, by which registers that differ are named; else 0.
   bool merge(const FlowState& other, uint32_t block);
@@ -104,6 +112,8 @@ class FlowWatch {
 struct FlowOptions {
   const FlowWatch* watch = nullptr;
   bool births = false;
+  // What a value was in the run of the function that is asked about: ways that this excludes are not gone. With births only.
+  std::function<std::optional<uint64_t>(const EntryValue& value, unsigned size)> given = {};
   std::optional<uint64_t> current_at = {};      // where among the per-CPU variables x86_64 keeps `current`
 };
 

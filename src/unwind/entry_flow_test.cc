@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "unwind/branch_outcome.h"
 #include "unwind/testing/fake_kernel.h"
 
 namespace inquest::unwind {
@@ -105,7 +106,7 @@ TEST(EntryFlow, ConstantsFrameAddressesAndLoads) {
 
 std::optional<EntryFlow> flow_with_births(const arch::Arch& arch, std::string_view hex, uint64_t offset, std::optional<uint64_t> current_at = {}) {
   std::string code = from_hex(hex);
-  return EntryFlow::analyse(arch, as_bytes_of(code), kEntry, kEntry + offset, {nullptr, true, current_at});
+  return EntryFlow::analyse(arch, as_bytes_of(code), kEntry, kEntry + offset, {nullptr, true, {}, current_at});
 }
 
 TEST(EntryFlow, WhatWasTestedIsKnown) {
@@ -156,6 +157,38 @@ TEST(EntryFlow, BothWaysToldTheSame) {
   EXPECT_EQ(f->state().registers[kRbx], (EntryValue{kConstantBase, 4, false, 0}));
 }
 
+TEST(EntryFlow, WaysThatWhatWasGivenExcludesAreNotGone) {
+  // test %edi,%edi; js b; mov $4,%ebx; jmp 10; b: mov $9,%ebx; 10: cmp $7,%rsi; ja 19; 16: call *%rcx; nop; 19: call *%rdx; ret
+  std::string code = from_hex("85ff 7807 bb04000000 eb05 bb09000000 4883fe07 7703 ffd1 90 ffd2 c3");
+  auto with = [&](uint64_t rdi, uint64_t rsi, uint64_t at) {
+    FlowOptions options;
+    options.births = true;
+    options.given = [=](const EntryValue& value, unsigned size) -> std::optional<uint64_t> {
+      if (value.base == kRdi && size <= 4) return rdi + uint64_t(value.offset);
+      return value.base == kRsi ? std::optional(rsi + uint64_t(value.offset)) : std::nullopt;
+    };
+    return EntryFlow::analyse(arch::x86_64(), as_bytes_of(code), kEntry, kEntry + at, options);
+  };
+  EXPECT_EQ(with(1, 0, 0x16)->state().registers[kRbx].offset, 4);
+  EXPECT_EQ(with(0x80000000, 0, 0x16)->state().registers[kRbx].offset, 9);
+  EXPECT_FALSE(with(1, 8, 0x16));                                      // it did not come there
+  EXPECT_TRUE(with(1, 7, 0x16));
+  EXPECT_FALSE(with(1, ~uint64_t{0}, 0x16));                          // above is not greater
+}
+
+TEST(EntryFlow, BranchesOnKnownValues) {
+  using arch::Condition;
+  FlowComparison byte{{}, ~uint64_t{0}, 0x80, 1};
+  EXPECT_EQ(is_taken(Condition::kLess, byte, 0x180), false);          // equal in the byte compared
+  EXPECT_EQ(is_taken(Condition::kEqual, byte, 0x180), true);
+  EXPECT_EQ(is_taken(Condition::kGreater, byte, 1), true);            // 1 > -128
+  EXPECT_EQ(is_taken(Condition::kAbove, byte, 1), false);
+  FlowComparison bit{{}, 4, 0, 8};
+  EXPECT_EQ(is_taken(Condition::kBitSet, bit, 6), true);
+  EXPECT_EQ(is_taken(Condition::kEqual, bit, 3), true);               // test $4: zero
+  EXPECT_FALSE(is_taken(Condition::kOther, bit, 3));
+}
+
 TEST(EntryFlow, AMaskedIndexIsTheIndexOrZero) {
   // nop; call *%rcx; cmp $9,%rax; sbb %rdx,%rdx; mov %eax,%esi; and %edx,%esi; call *%rcx
   auto f = flow_with_births(arch::x86_64(), "0f1f440000 ffd1 4883f809 4819d2 89c6 21d6 ffd1 c3", 0x12);
@@ -191,7 +224,7 @@ TEST(EntryFlow, BytesThatAreNoCodeDoNotHurt) {
   for (int i = 0; i < 4000; i++) noise += char(i * 2654435761u >> 13);
   for (const arch::Arch* arch : arch::all_archs())
     for (uint64_t at : {0, 400, 3996})
-      for (bool births : {false, true}) (void)EntryFlow::analyse(*arch, as_bytes_of(noise), kEntry, kEntry + at, {nullptr, births, {}});
+      for (bool births : {false, true}) (void)EntryFlow::analyse(*arch, as_bytes_of(noise), kEntry, kEntry + at, {nullptr, births, {}, {}});
 }
 
 // paciasp; stp x29,x30,[sp,#-48]!; mov x29,sp; stp x19,x20,[sp,#16]; mov x19,x0; str w1,[sp,#44]; 18: blr x2;

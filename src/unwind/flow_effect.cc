@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "unwind/branch_outcome.h"
+
 namespace inquest::unwind {
 
 using arch::Instruction;
@@ -248,24 +250,6 @@ void FlowEffect::name_unknown(uint32_t block) {
     if (reg != arch_.pc && reg != arch_.sp && !state_.registers[reg].known()) state_.registers[reg] = {kBornBase, 8, false, 0, block + reg};
 }
 
-std::optional<FlowFact> FlowEffect::fact(const Operand& left, uint64_t constant) const {
-  if (!left.is_register() || left.reg >= FlowState::kRegisters || left.shift || (left.size == 1 && high_bytes_)) return std::nullopt;
-  EntryValue value = state_.registers[left.reg];
-  if (!value.known() || value.is(kCfaBase) || value.base == kConstantBase || (value.loaded && !value.born)) return std::nullopt;
-  value.width = uint8_t(std::min<unsigned>(value.width, left.size));
-  return FlowFact{value, constant};
-}
-
-std::optional<FlowFact> FlowEffect::fact_of(const Instruction& branch, bool taken) const {
-  switch (branch.condition) {
-    case arch::Condition::kEqual: return taken ? state_.compared : std::nullopt;
-    case arch::Condition::kNotEqual: return taken ? std::nullopt : state_.compared;
-    case arch::Condition::kZero: return taken ? fact(branch.left, 0) : std::nullopt;
-    case arch::Condition::kNotZero: return taken ? std::nullopt : fact(branch.left, 0);
-    default: return std::nullopt;
-  }
-}
-
 void FlowEffect::note_flags(const Instruction& i) {
   switch (i.operation) {
     case Operation::kMove:
@@ -279,9 +263,13 @@ void FlowEffect::note_flags(const Instruction& i) {
     default: state_.compared.reset();
   }
   bool same = i.left.is_register() && i.right.is_register() && i.left.reg == i.right.reg && !i.right.shift;
+  if (i.left.size == 1 && high_bytes_) return;
   // Not ccmp, whose flags may come from its condition, nor bt.
-  if (i.operation == Operation::kCompare && i.mnemonic.starts_with("cm") && i.right.is_immediate()) state_.compared = fact(i.left, uint64_t(i.right.immediate));
-  if (i.operation == Operation::kTest && (i.mnemonic.starts_with("test") || i.mnemonic == "tst") && same) state_.compared = fact(i.left, 0);
+  if (i.operation == Operation::kCompare && i.mnemonic.starts_with("cm") && i.right.is_immediate())
+    state_.compared = compared_with(state_, i.left, ~uint64_t{0}, uint64_t(i.right.immediate));
+  if (i.operation != Operation::kTest || !(i.mnemonic.starts_with("test") || i.mnemonic == "tst")) return;
+  if (same) state_.compared = compared_with(state_, i.left, ~uint64_t{0}, 0);
+  else if (i.right.is_immediate()) state_.compared = compared_with(state_, i.left, uint64_t(i.right.immediate), 0);
 }
 
 void FlowEffect::apply(const Instruction& i, bool transparent_call) {

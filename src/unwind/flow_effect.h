@@ -15,8 +15,6 @@ class FlowEffect {
   void follow_births(uint32_t born) { born_ = born; }
   // At the begin of a block: what is not known is at least the same wherever it goes from here.
   void name_unknown(uint32_t block);
-  // What is known where a branch is taken, or not.
-  std::optional<FlowFact> fact_of(const arch::Instruction& branch, bool taken) const;
   // `transparent_call`: a call that keeps every register (ftrace's hook at a function's entry).
   void apply(const arch::Instruction& instruction, bool transparent_call);
   // The lowest CFA offset whose address this instruction gave away; nothing if none.
@@ -40,7 +38,6 @@ class FlowEffect {
   void forget_last_birth();
   static EntryValue masked(EntryValue value, EntryValue mask);
   void note_flags(const arch::Instruction& i);
-  std::optional<FlowFact> fact(const arch::Operand& left, uint64_t constant) const;
 
   const arch::Arch& arch_;
   FlowState& state_;

@@ -6,7 +6,7 @@
 namespace inquest::unwind {
 
 bool same_origin(const EntryValue& a, const EntryValue& b) {
-  if (!a.known() || a.base != b.base || a.loaded != b.loaded) return false;
+  if (!a.known() || a.base == kMaskBase || a.base != b.base || a.loaded != b.loaded) return false;
   if (a.loaded) return a.born && a.born == b.born && a.offset == b.offset;
   return !a.is_born() || a.born == b.born;
 }

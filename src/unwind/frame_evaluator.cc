@@ -43,16 +43,31 @@ Result<uint64_t> FrameEvaluator::reg(unsigned number) {
       return kept->value;
     }
     if (auto value = from_own_code(number)) return *value;
-    const EntryFlow* flow = number < FlowState::kRegisters && depth_ < kMaxEntryDepth ? values_.flow(frame_) : nullptr;
-    const EntryValue held = flow ? flow->state().registers[number] : EntryValue{};
-    for (unsigned size = held.known() ? held.width : 0; size; size = size == 8 ? 4 : 0)
-      if (auto kept = values_.like(frame_, *flow, held, size, depth_)) {
-        note(kept->width, kept->how);
-        by_code_ = true;
-        return kept->value;
-      }
+    if (auto value = from_like(number)) return *value;
   }
   return Error(ErrorCode::kNotFound, fmt::format("register {} is not known here", values_.program().arch().register_name(number)));
+}
+
+// What else has the value of a register, or told it; at last with the ways left out that were not gone.
+std::optional<uint64_t> FrameEvaluator::from_like(unsigned number) {
+  if (number >= FlowState::kRegisters || depth_ >= kMaxEntryDepth) return std::nullopt;
+  for (bool as_given : {false, true}) {
+    const EntryFlow* flow = !as_given ? values_.flow(frame_) : depth_ == 0 ? values_.flow_as_given(frame_) : nullptr;
+    const EntryValue held = flow ? flow->state().registers[number] : EntryValue{};
+    if (as_given && held.base == kConstantBase) {
+      note(held.width, "on the way that the arguments leave");
+      by_code_ = true;
+      return uint64_t(held.offset);
+    }
+    for (unsigned size = held.known() ? held.width : 0; size; size = size == 8 ? 4 : 0) {
+      auto kept = values_.like(frame_, *flow, held, size, depth_);
+      if (!kept) continue;
+      note(kept->width, kept->how);
+      by_code_ = true;
+      return kept->value;
+    }
+  }
+  return std::nullopt;
 }
 
 // What a register means in terms of entry registers, known by another path.

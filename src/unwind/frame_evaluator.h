@@ -38,6 +38,7 @@ class FrameEvaluator {
   Result<uint64_t> entry_register(unsigned number);
   std::optional<uint64_t> from_caller(unsigned number);
   std::optional<uint64_t> from_own_code(unsigned number);
+  std::optional<uint64_t> from_like(unsigned number);
   std::optional<uint64_t> of_entry(const EntryValue& value, const std::function<Result<uint64_t>(unsigned)>& entry);
   uint64_t to_runtime(uint64_t file_address);
   Result<uint64_t> frame_base();

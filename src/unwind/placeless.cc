@@ -110,7 +110,8 @@ void find_placeless(CallValues& values, size_t frame, uint64_t address, const de
     return known->second;
   };
   VariableFlow watch(program.arch(), wanted, to_file, frame_base, result_of_call);
-  auto flow = EntryFlow::analyse(program, values.call_address(frame), {&watch, true, {}});
+  auto given = values.given(frame);
+  auto flow = EntryFlow::analyse(program, values.call_address(frame), {&watch, true, given, {}});
   if (!flow) return;
   auto address_in_function = [&](uint64_t at) { return fmt::format("{}+{:#x}", extent->name, at - extent->entry.value - to_file); };
   for (size_t i = 0; i < all.size(); i++) {

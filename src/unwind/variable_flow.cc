@@ -27,6 +27,18 @@ std::optional<EntryRelation> entry_relation(Bytes expression) {
   return in.ok() && in.at_end() ? std::optional(relation) : std::nullopt;
 }
 
+// DW_OP_lit0 to lit31, const1u to consts, and what is computed from them, with DW_OP_stack_value at the end.
+std::optional<int64_t> constant_of(const debuginfo::Expression& expression) {
+  Bytes bytes = expression.bytes;
+  uint8_t first = bytes.empty() ? 0 : std::to_integer<uint8_t>(bytes.front());
+  bool pushes = (first >= 0x30 && first <= 0x4f) || (first >= 0x08 && first <= 0x11);
+  if (!pushes || bytes.back() != std::byte{0x9f}) return std::nullopt;
+  debuginfo::EvaluationContext nothing;
+  nothing.to_runtime = [&pushes](uint64_t address) { return pushes = false, address; };
+  auto value = debuginfo::evaluate_value(expression, nothing);
+  return value.ok() && pushes ? std::optional(int64_t(*value)) : std::nullopt;
+}
+
 bool is_cfa(const debuginfo::Expression* frame_base) {
   return frame_base && frame_base->bytes.size() == 1 && frame_base->bytes[0] == std::byte{0x9c};  // DW_OP_call_frame_cfa
 }
@@ -41,6 +53,7 @@ VariableFlow::Place VariableFlow::place_of(const debuginfo::FunctionTree::Place&
     made.reg = now->reg, made.offset = now->offset, made.in_memory = now->in_memory;
   else if (auto entry = entry_relation(place.location.bytes); entry && entry->reg < FlowState::kRegisters)
     made.reg = entry->reg, made.offset = entry->offset, made.in_memory = entry->in_memory, made.at_entry = true;
+  if (auto number = constant_of(place.location)) made.constant = true, made.offset = *number;
   Cursor in(place.location.bytes);
   if (base_is_cfa && in.u8() == 0x91) {  // DW_OP_fbreg
     made.offset = in.sleb();
@@ -64,7 +77,7 @@ VariableFlow::VariableFlow(const arch::Arch& arch, const std::vector<const Varia
 bool VariableFlow::can_carry(const Variable& variable, const debuginfo::Expression* frame_base) {
   return std::ranges::any_of(variable.places, [&](const auto& place) {
     Place made = place_of(place, is_cfa(frame_base));
-    return made.on_cfa || made.reg != arch::kNoRegister;
+    return made.known();
   });
 }
 
@@ -127,6 +140,7 @@ EntryValue VariableFlow::value_in(const Place& place, const FlowState& state, ui
     if (held.known()) held.width = std::min(held.width, width);
     return held;
   }
+  if (place.constant) return {kConstantBase, width, false, place.offset};
   if (place.reg == arch::kNoRegister) return {};
   EntryValue held = place.at_entry ? EntryValue{uint8_t(place.reg), 8, false, 0} : state.registers[place.reg];
   if (!held.known() || (held.loaded && (place.offset || place.in_memory))) return {};

@@ -40,7 +40,12 @@ class VariableFlow : public FlowWatch {
     int64_t offset = 0;
     bool in_memory = false, at_entry = false;  // at_entry: the register as it was when the function was entered
     bool on_cfa = false;                       // memory at the CFA plus the offset; no register
-    bool same(const Place& other) const { return reg == other.reg && offset == other.offset && on_cfa == other.on_cfa && in_memory == other.in_memory && at_entry == other.at_entry; }
+    bool constant = false;                     // the offset itself; no register
+    bool known() const { return reg != arch::kNoRegister || on_cfa || constant; }
+    bool same(const Place& other) const {
+      return reg == other.reg && offset == other.offset && on_cfa == other.on_cfa && constant == other.constant && in_memory == other.in_memory &&
+             at_entry == other.at_entry;
+    }
   };
   static Place place_of(const debuginfo::FunctionTree::Place& place, bool base_is_cfa);
   struct Carried {

@@ -211,6 +211,13 @@ TEST_F(LastPlace, WhatNoWayAssignsIsKnown) {
   EXPECT_EQ(value(s, 2, "v"), 0x76u);
 }
 
+TEST_F(LastPlace, ConstantsThatNotAllWaysHaveAreNotKnown) {
+  // test %edx,%edx; je d; call *%rax; test %eax,%eax (its result is v); d: nop
+  const std::string code = "85d2 7404 ffd0 85c0 90";
+  Stack s = walk_with(code, {"v", &debug->int_type, false, 0, 0xb, "\x30\x9f"s});
+  EXPECT_EQ(value(s, 2, "v"), std::nullopt);
+}
+
 TEST_F(LastPlace, MayBeAConstantByWhatWasTested) {
   // call *%rdx; test %rax,%rax; jne behind keeper's call; xor %eax,%eax
   Stack s = walk_with("ffd2 4885c0 7508 31c0", {"v", &debug->long_type, false, 9, 0x10, "\x50"s});
