@@ -18,7 +18,8 @@ const char* name_of(Origin origin) {
 }
 
 std::string hex(uint64_t value) { return fmt::format("0x{:x}", value); }
-std::string bare_hex(uint64_t value) { return fmt::format("{:x}", value); }
+// A short one might be the name of a variable: "e", "b".
+std::string bare_hex(uint64_t value) { return value >> 32 ? fmt::format("{:x}", value) : fmt::format("{:#x}", value); }
 
 std::string Dossier::add(Origin origin, std::string claim, std::string command, std::vector<std::pair<std::string, std::string>> values) {
   for (const Evidence& e : evidence_)

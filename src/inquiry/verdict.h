@@ -48,7 +48,7 @@ struct Verdict {
 };
 
 std::string hex(uint64_t value);                             // "0xffff…"
-// The lower-case hexadecimal digits without 0x, as crash commands take addresses.
+// The lower-case hexadecimal digits as crash commands take addresses: without 0x, but for small numbers.
 std::string bare_hex(uint64_t value);
 
 }  // namespace inquest::inquiry

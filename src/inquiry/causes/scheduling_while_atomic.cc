@@ -40,7 +40,7 @@ Verdicts scheduling_while_atomic(const scene::CrashScene& scene, const Observati
       if (!held.source.empty() && s.function == held.source.back().function) owner = {s.function, s.file, frame.module, s.line};
     v.guilty = owner;
     v.evidence.push_back(dossier.add(Origin::kCode, fmt::format("{} took {} by {} in {} and had not given it back", owner.function, held.text.empty() ? "a spinlock" : "the spinlock " + held.text, held.api, source_text(held.source)),
-                                     "dis -l " + frame.symbol, {{"lock", held.text}, {"address", held.address ? hex(*held.address) : ""}}));
+                                     "dis -l " + frame.symbol, {{"lock", held.text}, {"lock_address", held.address ? hex(*held.address) : ""}}));
     v.summary = fmt::format("{} took {} in {} and slept with it held, in {}.", event->event.comm.empty() ? "A task" : event->event.comm, held.text.empty() ? "a spinlock" : "the spinlock " + held.text, where(owner), where(sleeper));
     v.object.type = held.object;
     v.object.member = held.member;

@@ -65,16 +65,17 @@ Verdicts in_freed_area(const scene::CrashScene& scene, const Observations& seen,
   if (!area && !init) return {};
   Verdict v;
   v.cause = "use-after-free";
-  v.confidence = 0.9;
+  // Where a section lay another module may have been loaded since, and unloaded: the record of it is old then.
+  v.confidence = area ? 0.9 : s.executed ? 0.6 : 0.85;
   cite(v, add_event(dossier, *seen.fatal));
   cite(v, add_touch(dossier, *seen.fatal));
   if (s.executed) cite(v, add_caller(dossier, seen));
   cite(v, add_suspect(dossier, s));
   cite(v, add_origin(dossier, s));
   if (init) cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies {:#x} into {} of {} as it was loaded; that section is given back when the module's initialisation is over", hex(*s.reached), init->offset, init->section, init->module),
-                                "struct module.sect_attrs " + init->module, {{"module", init->module}, {"section", init->section}}));
+                                "whatis " + bare_hex(*s.reached), {{"module", init->module}, {"section", init->section}}));
   else cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies in an area of vmalloc()'s range, {} to {}, that was freed: it is on the list of areas that wait to be unmapped", hex(*s.reached), hex(area->first), hex(area->second)),
-                      "vtop " + bare_hex(*s.reached), {{"from", hex(area->first)}, {"to", hex(area->second)}}));
+                      "whatis " + bare_hex(*s.reached), {{"from", hex(area->first)}, {"to", hex(area->second)}}));
   v.guilty = s.executed && seen.caller ? guilty_of_jump(seen) : guilty_at(scene, *seen.fatal);
   v.object = object_holding(s);
   if (init) v.summary = fmt::format("{} used {} of {} after the module's initialisation was over, and that memory given back: {} points {:#x} into it.", v.guilty.function.empty() ? "The kernel" : v.guilty.function, init->section, init->module, pointer_words(s), init->offset);

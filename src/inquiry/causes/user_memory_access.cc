@@ -40,7 +40,7 @@ Verdicts user_memory_access(const scene::CrashScene& scene, const Observations& 
   v.summary = fmt::format("{} {} {} through {}, which is an address of user space ({}), without a uaccess routine.", v.guilty.function.empty() ? "The kernel" : v.guilty.function,
                           s.writes ? "writes" : "reads", "memory", pointer_words(s), hex(s.value));
   if (there && !says && !protection)
-    cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies {} the bounds of the processes' memory that their mm_struct keep", hex(s.value), *there ? "in" : "outside"), "ps -m", {{"address", hex(s.value)}}));
+    cite(v, dossier.add(Origin::kMemory, fmt::format("{} lies {} the bounds of the processes' memory that their mm_struct keep", hex(s.value), *there ? "in" : "outside"), "whatis " + bare_hex(s.value), {{"address", hex(s.value)}}));
   v.alternatives.push_back({"wild-pointer", says || protection ? "the page is there, and is the user's: the processor forbade the access, it did not miss the page" : "the value lies where user space lies"});
   return {v};
 }

@@ -58,6 +58,38 @@ class FakeScene : public CrashScene {
   std::vector<StoreSite> clearers_of(const std::string& type, uint64_t offset) const override { return find(clearers, std::pair(type, offset)); }
   Identity neighbour(uint64_t address, int distance) const override { return distance == -1 ? find(neighbours, address) : Identity{}; }
 
+  // What the makers' questions are answered (scene/makers.h), by type and offset, by address, or by the bit.
+  std::map<std::pair<std::string, uint64_t>, std::vector<WriterView>> writers;
+  std::map<std::pair<std::string, uint64_t>, std::vector<HelperSite>> helpers;
+  std::map<std::pair<std::string, uint64_t>, std::vector<StoreSite>> leakers;
+  std::map<std::string, std::vector<StoreSite>> locals;
+  std::map<std::string, uint64_t> sizes;
+  std::map<uint64_t, std::vector<OwnerView>> owners;
+  std::map<uint64_t, StackPlace> stack_places;
+  std::map<uint64_t, std::string> types_by_reference;
+  std::map<unsigned, std::vector<StoreSite>> bit_users;
+  std::optional<bool> user_memory;
+  std::optional<std::pair<uint64_t, uint64_t>> freed_area;
+  std::optional<uint64_t> size_of(const std::string& type) const override {
+    auto it = sizes.find(type);
+    return it == sizes.end() ? std::nullopt : std::optional(it->second);
+  }
+  std::vector<WriterView> writers_of(const std::string& type, uint64_t offset) const override { return find(writers, std::pair(type, offset)); }
+  std::vector<HelperSite> helper_sites(const std::vector<std::string>&, const std::string& type, uint64_t offset) const override { return find(helpers, std::pair(type, offset)); }
+  std::vector<StoreSite> leakers_of(const std::string& type, uint64_t offset) const override { return find(leakers, std::pair(type, offset)); }
+  std::vector<StoreSite> locals_of(const std::string& type) const override { return find(locals, type); }
+  std::vector<OwnerView> owners_of(uint64_t start) const override { return find(owners, start); }
+  std::string type_by_references(uint64_t start) const override { return find(types_by_reference, start); }
+  std::vector<StoreSite> users_of_bit(unsigned bit) const override { return find(bit_users, bit); }
+  std::optional<bool> in_user_memory(uint64_t) const override { return user_memory; }
+  std::optional<std::pair<uint64_t, uint64_t>> freed_vmalloc_area(uint64_t address) const override {
+    return freed_area && address >= freed_area->first && address < freed_area->second ? freed_area : std::nullopt;
+  }
+  std::optional<StackPlace> stack_place(uint64_t address) const override {
+    auto it = stack_places.find(address);
+    return it == stack_places.end() ? std::nullopt : std::optional(it->second);
+  }
+
   std::optional<LockGraphView> lock_graph;
   std::vector<HeldLockView> held;
   std::map<uint64_t, LoopView> loops;                                            // by the frame's address
@@ -89,6 +121,12 @@ class FakeScene : public CrashScene {
       id.offset = address - s.start;
       id.free = s.free;
       id.text = "in " + s.cache;
+      return id;
+    }
+    if (stack_places.contains(address)) {
+      Identity id;
+      id.kind = Identity::Kind::kStack;
+      id.text = "a task's stack";
       return id;
     }
     return CrashScene::identify(address);
