@@ -29,6 +29,9 @@ void initialise() {
   static const int once = [] {
     git_libgit2_init();
     git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, ssize_t(64) << 20);
+    // Of a pack only so much is mapped at a time: what it holds is read once, in order.
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, size_t(16) << 20);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, size_t(96) << 20);
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);  // nothing of the repository is ever run
     return 0;
   }();
