@@ -111,6 +111,11 @@ Result<Transaction> Transaction::begin(Database& database) {
   return Transaction(&database);
 }
 
+Result<Transaction> Transaction::begin_reading(Database& database) {
+  TRY_VOID(database.execute("BEGIN DEFERRED"));
+  return Transaction(&database);
+}
+
 Transaction::~Transaction() {
   if (database_ == nullptr) return;
   Result<void> undone = database_->execute("ROLLBACK");  // fails only when SQLite has rolled back by itself

@@ -76,10 +76,12 @@ class Database {
   sqlite3* database_ = nullptr;
 };
 
-// A transaction that rolls back unless committed. `immediate` takes the write lock at once.
+// A transaction that rolls back unless committed; begin() takes the write lock at once.
 class Transaction {
  public:
   static Result<Transaction> begin(Database& database);
+  // For questions of many statements: all see one state, and the file is locked once instead of for each.
+  static Result<Transaction> begin_reading(Database& database);
   Transaction(Transaction&& other) noexcept : database_(other.database_) { other.database_ = nullptr; }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();

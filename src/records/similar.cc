@@ -279,6 +279,7 @@ Result<std::vector<Similar>> Matcher::similar(size_t limit, bool every_message) 
 }
 
 Result<std::vector<Similar>> Archive::similar(const Query& query, size_t limit, bool every_message) const {
+  TRY(Transaction reading, Transaction::begin_reading(impl_->database));
   TRY(Matcher matcher, Matcher::open(impl_->database, query));
   return matcher.similar(limit, every_message);
 }
