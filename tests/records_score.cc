@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,20 +24,12 @@
 #include <vector>
 
 #include "records/archive.h"
-#include "records/database.h"
+#include "records_pairs.h"
 
 using namespace inquest;
 using namespace inquest::records;
 
 namespace {
-
-struct Crash {
-  std::string id, subject;
-  bool high = false;     // confidence of the pair
-  bool existed = false;  // the fix was posted before the report
-  bool reachable = false;  // some version of the fix is in the archive and outside the crash's thread
-  std::set<std::string> fixes;
-};
 
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> out;
@@ -184,80 +177,51 @@ void own_messages(const Archive& archive, const std::vector<Crash>& truth) {
   std::printf("own message at rank 1: %.0f of %zu; similar(): %.1f ms of processor time on average, %.1f ms at most\n", first, truth.size(), total / double(truth.size()), slowest);
 }
 
-using Pair = std::pair<Crash, Query>;
-
-// Pairs nobody had to choose, for setting weights without the truth table: (a) patches that quote a trace, asked for
-// with that trace while quoted traces are not looked at; (b) reports, and the patches posted in answer to them, while
-// threads are not looked at. Crashes and fixes of the truth table are kept out.
-std::vector<Pair> free_pairs(const Archive& archive, const std::string& folder, const std::vector<Crash>& truth) {
-  std::set<std::string> held;
-  for (const Crash& c : truth) {
-    held.insert(c.id);
-    held.insert(c.fixes.begin(), c.fixes.end());
-  }
-  std::vector<Pair> out;
-  Result<Database> database = Database::open(folder + "/archive.sqlite", true);
-  if (!database.ok()) return out;
-  Result<Statement> find = database->prepare(
-      "SELECT d.id, d.name, d.subject, d.date, d.flags, d.thread FROM document d JOIN trace t ON t.document = d.id WHERE t.number = 0 AND t.frames LIKE '%_%' "
-      "AND d.thread NOT IN (SELECT thread FROM document GROUP BY thread HAVING count(*) > 120) ORDER BY d.id");
-  Result<Statement> answers = database->prepare("SELECT name, subject FROM document WHERE thread = ?1 AND flags & 1 AND flags & 16 AND NOT flags & 2 AND date > ?2 - 86400 AND date < ?2 + 10368000");
-  std::set<std::string> titles;
-  while (find.ok() && answers.ok()) {
-    Result<bool> more = find->step();
-    if (!more.ok() || !*more) break;
-    Crash crash;
-    crash.id = find->text(1);
-    crash.subject = find->text(2);
-    int64_t date = find->integer(3), flags = find->integer(4);
-    bool patch = flags & 1;
-    if (held.contains(crash.id) || (flags & 4) || !titles.insert(crash.subject.substr(std::min(crash.subject.find(']'), crash.subject.size()))).second) continue;
-    crash.reachable = true;
-    if (patch) crash.fixes.insert(crash.id);
-    answers->reset();
-    answers->bind(1, find->integer(5)).bind(2, date);
-    while (!patch) {
-      Result<bool> one = answers->step();
-      if (!one.ok() || !*one) break;
-      if (!held.contains(answers->text(0))) crash.fixes.insert(answers->text(0));
-    }
-    if (crash.fixes.empty()) continue;
-    std::string text = archive.text(find->integer(0)).value_or("");
-    if (patch) text.resize(std::min(text.size(), std::min(text.find("\ndiff --git"), text.find("\n---\n"))));
-    Query query = query_from_text(text);
-    if (query.frames.size() < 4) continue;
-    if (patch) query.text.clear();
-    static constexpr int kDelays[] = {1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 70, 110, 180, 330};  // as reports and fixes really lie apart, roughly
-    query.date = patch ? date - kDelays[size_t(find->integer(0)) % std::size(kDelays)] * 86400 : date;
-    query.use_quoted_traces = !patch;
-    query.use_report_links = false;
-    out.emplace_back(std::move(crash), std::move(query));
-  }
-  return out;
-}
-
-// One line for each candidate: pair, hit, features; for fitting.
-void dump_features(const Archive& archive, const std::vector<Pair>& pairs, const std::string& path) {
+// One line for each candidate: pair, its kind and group, hit, score, features; for fitting. Then how often the present weights find them.
+void dump_features(const Archive& archive, const std::vector<Pair>& pairs, const std::string& path, bool verbose) {
+  constexpr size_t kDeep = 2000, kWritten = 250;
   std::ofstream out(path);
-  Weights weights;
-  weights.threads = weights.links = 0;
-  Recall recall;
+  std::map<char, Recall> recall;
+  double spent = 0;
+  std::map<char, std::array<int, 4>> depth;  // found at all, among 400, among 100; pairs
   for (size_t p = 0; p < pairs.size(); p++) {
-    const auto& [crash, query] = pairs[p];
-    Result<std::vector<Fix>> fixes = archive.candidate_fixes(query, 60, weights);
+    const auto& [kind, crash, query, group] = pairs[p];
+    Result<std::vector<Fix>> fixes = archive.candidate_fixes(query, kDeep);
+    double before = processor_ms();
+    (void)archive.candidate_fixes(query, 10).ok();
+    spent += processor_ms() - before;
     if (!fixes.ok()) continue;
     size_t rank = 0;
     for (size_t i = 0; i < fixes->size(); i++) {
       const Fix& f = (*fixes)[i];
       bool hit = std::any_of(f.version_names.begin(), f.version_names.end(), [&crash = crash](const std::string& n) { return crash.fixes.contains(n); });
       if (hit && rank == 0) rank = i + 1;
-      out << p << ' ' << query.use_quoted_traces << ' ' << hit;
+      if (p == 0 && i == 0)
+        for (const ScorePart& part : f.parts) out << "# " << part.worth << ' ' << part.name << '\n';
+      if (i >= kWritten && !hit) continue;
+      out << p << ' ' << kind << ' ' << group << ' ' << hit << ' ' << f.score;
       for (const ScorePart& part : f.parts) out << ' ' << part.value;
       out << '\n';
     }
-    recall.count(rank);
+    for (char k : {kind, '*'}) {
+      recall[k].count(rank);
+      std::array<int, 4>& d = depth[k];
+      d[0] += rank > 0, d[1] += rank > 0 && rank <= 400, d[2] += rank > 0 && rank <= 100, d[3]++;
+    }
+    if (verbose) {
+      std::printf("%c #%zu %s | %s\n", kind, rank, crash.id.c_str(), crash.subject.c_str());
+      std::printf("     title '%s' release %s frames:", query.title.c_str(), query.release.c_str());
+      for (size_t i = 0; i < query.frames.size() && i < 12; i++) std::printf(" %s", query.frames[i].function.c_str());
+      std::printf("\n");
+      for (size_t i = 0; i < fixes->size() && (i < 3 || i + 1 == rank); i++) std::printf("     %zu. %.2f %s\n", i + 1, (*fixes)[i].score, (*fixes)[i].head.subject.c_str());
+      if (rank == 0) std::printf("     wanted: %s\n", archive.find(*crash.fixes.begin()).ok() ? archive.find(*crash.fixes.begin())->subject.c_str() : "?");
+    }
   }
-  recall.print("pairs nobody chose");
+  std::printf("candidate_fixes(): %.1f ms of processor time on average\n", spent / double(std::max<size_t>(1, pairs.size())));
+  for (const auto& [kind, r] : recall) {
+    r.print((std::string("pairs nobody chose, kind ") + kind).c_str());
+    std::printf("  candidates hold a fix: %d, 400 of them: %d, 100 of them: %d, of %d\n", depth[kind][0], depth[kind][1], depth[kind][2], depth[kind][3]);
+  }
 }
 
 int run(const std::string& repository, const std::string& table, const std::string& folder, bool with_ablations, bool verbose, const std::string& dump = "") {
@@ -272,7 +236,7 @@ int run(const std::string& repository, const std::string& table, const std::stri
   std::vector<Crash> truth = read_truth(table);
   find_reachable(*archive, truth);
   if (!dump.empty()) {
-    dump_features(*archive, free_pairs(*archive, folder, truth), dump);
+    dump_features(*archive, free_pairs(*archive, folder, truth), dump, verbose);
     return 0;
   }
   if (verbose) measure(*archive, truth, {}, true, [](const Crash&) { return true; }, true);
