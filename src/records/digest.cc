@@ -52,6 +52,12 @@ uint32_t title_flags(std::string_view title) {
     flags |= kSaysFix;
   }
   if (title_says(title, {"revert"})) flags |= kSaysRevert;
+  // What only readers, compilers and checkers notice repairs no crash.
+  if (title_says(title, {"spelling", "typo", "whitespace", "indent", "kernel-doc", "kerneldoc", "kdoc", "comment", "documentation", "build", "compil", "-w", "sparse", "smatch", "coccinelle",
+                         "checkpatch", "unused", "misspell", "grammar", "copyright", "spdx", "kconfig", "printk", "dprintk", "log message", "error message"}) &&
+      crash_kinds(title) == 0) {
+    flags = (flags & ~uint32_t(kSaysFix)) | kSaysCleanup;
+  }
   if (title_says(title, {"clean", "rename", "refactor", "document", "trace", "comment", "selftest", "kselftest", "typo", "spelling", "convert", "constify", "remove unused",
                          "simplify", "move ", "split", "factor", "reorgani", "tidy", "add support", "introduce", "whitespace", "maintainers", "update"})) {
     flags |= kSaysCleanup;
@@ -113,6 +119,19 @@ void digest_diff(Document& doc, std::string_view text) {
   doc.words[kFiled] = filed.take();
 }
 
+// A maintainer's (or the patchwork robot's) answer that the patch was taken.
+bool says_taken(std::string_view prose) {
+  static constexpr std::string_view kPhrases[] = {"applied, thanks", "applied, thank", "thanks, applied", "thank you, applied", "applied to ", "applied for ", "i've applied", "have applied", "applied.", "applied!",
+                                                  "queued for", "queued up", "queued to", "queued as", "i've queued", "picked up", "pushed to", "merged to", "merged into", "merged for", "merged, thanks",
+                                                  "added to my", "taken through", "taking this", "i'll take ", "will queue", "in my tree", "this patch was applied", "this series was applied"};
+  static constexpr std::string_view kBut[] = {"not applied", "not be applied", "n't applied", "if applied", "when applied", "can be applied", "to be applied", "should be applied", "with this applied",
+                                              "with that applied", "i applied", "we applied", "patch applied", "patches applied", "already applied"};
+  std::string low = lower(prose.substr(0, 600));
+  for (std::string_view but : kBut)
+    if (low.find(but) != std::string::npos && low.find("was applied") == std::string::npos) return false;
+  return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](std::string_view p) { return low.find(p) != std::string::npos; });
+}
+
 // What mail and commits have in common.
 void digest_text(Document& doc, std::string_view text, std::string_view message_part) {
   doc.parts = read_subject(doc.subject);
@@ -134,6 +153,7 @@ void digest_text(Document& doc, std::string_view text, std::string_view message_
   doc.flags |= title_flags(doc.parts.title);
   if (doc.parts.reply) doc.flags |= kIsReply;
   if (doc.parts.rfc) doc.flags |= kIsRfc;
+  if (doc.parts.reply && !patch && says_taken(prose)) doc.flags |= kSaysTaken;
   for (const Trailer& t : doc.trailers) {
     if (t.kind == TrailerKind::kFixes) doc.flags |= kHasFixes;
     if (t.kind == TrailerKind::kStable) doc.flags |= kForStable;

@@ -32,6 +32,7 @@ enum DocumentFlag : uint32_t {
   kHasReporter = 1u << 9,  // Reported-by, Closes: left out of the score when reports' links are
   kSaysCleanup = 1u << 10, // the title claims no change of behaviour: rename, clean up, trace points, docs, refactor
   kIsRfc = 1u << 11,
+  kSaysTaken = 1u << 12,   // a reply: "applied", "queued for": whoever says so took the patch
 };
 
 struct TouchedFunction {

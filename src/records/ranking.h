@@ -4,11 +4,13 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "records/matcher.h"
+#include "records/trailers.h"
 
 namespace inquest::records {
 
@@ -23,7 +25,9 @@ enum Feature : int {
   kTouchedFunctions, kNamedInTitle, kNamedInBody, kNamedInChange, kNamedInContext, kQuotedTrace, kSameFile, kKindInTitle, kKindInBody, kCrashInTitle,
   kCrashAtAll, kDaysAfter, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld, kInSeriesAlready, kRareWords, kClaimsRepair, kNamesCulprit,
   kMarkedStable, kClaimsCleanup, kIsRevert, kInsideReply, kLongSeries, kManyFiles, kManyFunctions, kIsDraft, kSeriesNeighbour, kWitnesses, kLinkedReport,
-  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kFeatureCount
+  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor, kTitleWords,
+  kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kDiscussed, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
+  kTopicInTitle, kSameLog, kFeatureCount
 };
 
 struct FeatureRow {
@@ -38,10 +42,12 @@ struct Lead {
   std::vector<TermHit> hits;
   float file = 0;     // 0..1: how much of the stack lives in files the patch changes
   float words = 0;    // agreement of rare words
+  float title_words = 0;  // … of those in its title
   float names = 0;    // an identifier of the text stands in its title
   float threads = 0;  // what similar threads say of it
   float called_fix = 0;  // trust in the thread that calls it a fix, or tested it
   float links = 0;    // its trailers point at a similar report
+  uint16_t values = 0;  // pointers of the query that its quoted logs hold
 };
 
 // What threads say about a patch, in words.
@@ -50,14 +56,26 @@ struct Said {
   std::string commit;  // a hash given together with its title
 };
 
+using Values = std::array<double, kFeatureCount>;
+
 struct Candidate {
   Lead lead;
   double score = 0;
+  int64_t posted = 0;  // its date; of a stable kernel's copy the original's, for a fresh kernel
   double age = 0;  // what its age will cost, unless it turns out to be missing; 0 where the score has it already
-  std::array<double, kFeatureCount> x{};
+  Values x{};
   DocumentRow row;
   Said said;
 };
+
+// When the kernel died and how old it was, as far as the query tells.
+struct CrashTime {
+  int64_t date = 0;                // 0: unknown
+  bool guessed = false;            // from the release
+  bool fresh = false;              // soon after its series was released, or before
+  std::optional<int64_t> series;   // when that was
+};
+CrashTime crash_time(const Query& query);
 
 // A file the stack's functions live in.
 struct HomeFile {
@@ -65,47 +83,65 @@ struct HomeFile {
   double weight = 0;  // 0..1, 1 = where the innermost telling frames live
 };
 
+struct RelationFinders {
+  Statement trailers, posted, history;
+};
+
 class Ranking {
  public:
-  Ranking(Matcher& matcher, const Weights& weights) : m_(matcher), w_(weights) {}
+  Ranking(Matcher& matcher, const Weights& weights) : m_(matcher), w_(weights), time_(crash_time(matcher.query())) {}
   Result<std::vector<Fix>> run(size_t limit);
 
  private:
   Result<void> collect_frames();
+  Result<void> collect_values();
   Result<void> collect_files();
   Result<void> collect_words();
+  Result<void> collect_recent();
   Result<void> collect_threads();
   Result<void> collect_links(const std::vector<Similar>& similar);
   Result<bool> is_same_family(int64_t document);
   Result<void> collect_mentions(int64_t document, double similarity);
-  void name_absent(const std::string& hash, const std::string& title, double worth, const Opinion& opinion);
+  void name_absent(const std::string& hash, const std::string& title, double worth, double similarity, const Opinion& opinion);
   Result<void> read_rows();
   void add_siblings();
+  void add_surroundings();
+  void add_topics();
   Result<void> add_relations();
+  bool is_named_by_report(std::string_view hash, int64_t title) const;
+  Result<void> add_history(Candidate& c, Statement& find);
+  Result<void> add_culprits(Candidate& c, const std::unordered_map<int64_t, double>& by_title, RelationFinders& find);
   double stack_part(const Candidate& c) const;
   double total(const Candidate& c) const;
   void score(Candidate& c) const;
   void frame_features(Candidate& c) const;
-  double promise_of(const Lead& lead) const;
+  double promise_of(int64_t document, const Lead& lead) const;
   double traced_share(const Lead& lead) const;
-  void date_features(Candidate& c) const;
+  void date_features(Values& x, int64_t posted) const;
+  void judge_date(Candidate& c, int64_t posted) const;
+  Result<void> read_calendar();
+  double date_promise(int64_t document) const;
   void hold_age(Candidate& c) const;
   void kind_features(Candidate& c) const;
   void manner_features(Candidate& c) const;
-  std::vector<std::vector<const Candidate*>> groups() const;
-  Result<Fix> describe(const std::vector<const Candidate*>& group) const;
+  std::vector<std::vector<Candidate*>> groups();
+  void spread_series(std::vector<std::vector<Candidate*>>& groups) const;
+  Result<Fix> describe(const std::vector<Candidate*>& group) const;
   void explain(const Candidate& c, Fix& fix) const;
   void explain_date(const Candidate& c, Fix& fix) const;
   void explain_opinions(Fix& fix) const;
 
   Matcher& m_;
   Weights w_;
+  CrashTime time_;
   std::unordered_map<int64_t, Lead> leads_;
   std::unordered_map<int64_t, Said> said_;
   std::vector<Candidate> scored_;
   std::map<std::string, Candidate> absent_;  // commits that threads name but the archive does not hold, by hash
   std::vector<HomeFile> homes_;
   std::vector<Similar> similar_;
+  std::vector<Mention> reported_;  // commits that the query's own text names
+  std::vector<std::pair<int64_t, int64_t>> calendar_;  // some documents' ids and dates, by id
 };
 
 }  // namespace inquest::records

@@ -11,7 +11,7 @@
 namespace inquest::records {
 namespace {
 
-constexpr size_t kRows = 1200;         // documents whose rows are read
+constexpr size_t kRows = 2000;         // documents whose rows are read
 constexpr size_t kFileLimit = 20'000;  // postings of a file
 constexpr size_t kCommonWord = 200;    // documents with a word, from which on it makes no candidate of its own
 constexpr size_t kSimilar = 12;        // threads asked for their opinion
@@ -34,6 +34,23 @@ Result<void> Ranking::collect_frames() {
       uint8_t columns = p.columns & wanted;
       if (columns != 0) leads_[p.document].hits.push_back({uint16_t(i), columns});
     }
+  }
+  return {};
+}
+
+// Pointers into heap and stacks tell this very crash: whose quoted log holds them was written about it. Addresses of code are the same in every
+// log of one kernel, flags and control registers in most logs.
+Result<void> Ranking::collect_values() {
+  constexpr size_t kAsked = 60, kLimit = 100;
+  if (!m_.query().use_quoted_traces) return {};
+  size_t asked = 0;
+  for (const std::string& value : m_.signature().values) {
+    bool pointer = value.size() >= 12 && value.starts_with("ffff") && !value.starts_with("ffffffff");
+    if (!pointer || ++asked > kAsked) continue;
+    TRY(const WordPostings* postings, m_.postings().of(value, kLimit));
+    if (postings->cut) continue;
+    for (const Posting& p : postings->list)
+      if (p.columns & 1u << kTraced) leads_[p.document].values++;
   }
   return {};
 }
@@ -97,7 +114,28 @@ Result<void> Ranking::collect_words() {
       if (named) c.names = std::max(c.names, float(0.3 + t.rarity));
       double place = p.columns & 1u << kSubject ? 1.5 : p.columns & 1u << kTouched ? 1.2 : 0.7;
       c.words += float(place * t.rarity * t.rarity);
+      if (p.columns & 1u << kSubject) c.title_words += float(t.rarity * t.rarity);
     }
+  }
+  return {};
+}
+
+// What was posted in the weeks after the crash: the repair may share neither function nor file nor rare word with it.
+Result<void> Ranking::collect_recent() {
+  constexpr int64_t kBefore = 2 * 86400, kAfter = 40 * 86400;
+  constexpr int64_t kMost = 1200;  // documents, of any sort
+  TRY_VOID(read_calendar());
+  if (time_.date == 0 || time_.guessed) return {};
+  int64_t added = 0;
+  for (size_t i = 0; i + 1 < calendar_.size(); i++) {
+    auto [id, date] = calendar_[i];
+    auto [end, end_date] = calendar_[i + 1];
+    if (end_date < date || end_date < time_.date - kBefore || date > time_.date + kAfter || end_date - date > 400 * int64_t(86400)) continue;
+    double pace = double(end - id) / double(std::max<int64_t>(1, end_date - date));
+    int64_t from = id + std::max<int64_t>(0, int64_t(double(time_.date - kBefore - date) * pace));
+    bool last = i + 2 == calendar_.size();
+    int64_t to = std::min(end + last, id + 1 + int64_t(double(time_.date + kAfter - date) * pace));
+    for (int64_t document = from; document < to && added < kMost; document++, added++) leads_.try_emplace(document);
   }
   return {};
 }
@@ -172,18 +210,19 @@ Result<void> Ranking::collect_mentions(int64_t document, double similarity) {
       if (find.integer(1) != 0 && hash.size() > said.commit.size()) said.commit = hash;
       if (said.opinions.size() < 6) said.opinions.push_back({speaker->head, stance, sentence});
     }
-    if (!patch_here && !hash.empty()) name_absent(hash, find.text(5), worth, {speaker->head, stance, sentence});
+    if (!patch_here && !hash.empty()) name_absent(hash, find.text(5), worth, similarity, {speaker->head, stance, sentence});
   }
   return {};
 }
 
-void Ranking::name_absent(const std::string& hash, const std::string& title, double worth, const Opinion& opinion) {
+void Ranking::name_absent(const std::string& hash, const std::string& title, double worth, double similarity, const Opinion& opinion) {
   std::string key = hash.substr(0, 12);
   for (const auto& [known, candidate] : absent_) {
     if (known.starts_with(key) || key.starts_with(known)) key = known;
   }
   Candidate& c = absent_[key];
   c.lead.threads = worth > 0 ? std::max(c.lead.threads, float(worth)) : c.lead.threads + float(worth);
+  if (opinion.stance == int(Stance::kFixes) || opinion.stance == int(Stance::kTested)) c.lead.called_fix = std::max(c.lead.called_fix, float(similarity));
   c.row.head.is_commit = true;
   if (c.row.head.name.size() < hash.size()) c.row.head.name = hash;
   if (c.row.head.subject.empty()) c.row.head.subject = title;
@@ -214,7 +253,7 @@ Result<void> Ranking::collect_links(const std::vector<Similar>& similar) {
 Result<void> Ranking::read_rows() {
   std::vector<std::pair<double, int64_t>> order;
   order.reserve(leads_.size());
-  for (const auto& [id, lead] : leads_) order.emplace_back(promise_of(lead), id);
+  for (const auto& [id, lead] : leads_) order.emplace_back(promise_of(id, lead), id);
   size_t kept = std::min(order.size(), kRows);
   std::partial_sort(order.begin(), order.begin() + ptrdiff_t(kept), order.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   order.resize(kept);
@@ -229,12 +268,18 @@ Result<void> Ranking::read_rows() {
     if (said != said_.end()) c.said = std::move(said->second);
     score(c);
   }
+  add_topics();
   add_siblings();
+  add_surroundings();
   TRY_VOID(add_relations());
   for (auto& [hash, c] : absent_) {
     if (c.lead.threads <= 0) continue;
     c.x[kWitnesses] = c.lead.threads;
-    c.x[kUnseen] = 1;
+    // It existed when it was first named: a kernel that died later may have it, as it may have a patch of that day.
+    int64_t named = c.said.opinions.empty() ? 0 : c.said.opinions.front().head.date;
+    for (const Opinion& o : c.said.opinions) named = std::min(named, o.head.date);
+    if (named != 0 && named < time_.date) judge_date(c, named);
+    c.x[kUnseen] = 1 - 0.8 * double(c.lead.called_fix);  // it cannot earn what a patch that was read can; a sure witness makes up for it
     c.score = total(c);
     scored_.push_back(std::move(c));
   }

@@ -3,7 +3,6 @@
 #include <tuple>
 
 #include "records/digest.h"
-#include "records/kernel_dates.h"
 #include "records/mime.h"
 #include "records/ranking.h"
 
@@ -25,16 +24,17 @@ void reason_if(std::vector<std::string>& out, const char* what, const std::vecto
 
 void Ranking::explain_date(const Candidate& c, Fix& fix) const {
   const Query& q = m_.query();
-  std::optional<int64_t> series = series_date(q.release);
-  std::string posted = date_text(c.row.head.date);
-  if (series && c.row.head.date < *series - 100 * 86400) {
+  std::string posted = date_text(c.posted);
+  if (time_.series && c.posted < *time_.series - 100 * 86400) {
     fix.reasons_against.push_back("posted " + posted + ", well before the series of " + q.release + " was released: likely in it already");
-  } else if (q.date != 0 && c.row.head.date > q.date) {
+  } else if (q.date != 0 && c.posted > q.date) {
     fix.reasons_for.push_back("posted " + posted + ", after the crash");
-    if (c.row.head.date - q.date > int64_t(2) * 365 * 86400) fix.reasons_against.push_back("posted more than two years after the crash");
-  } else if (series) {
+    if (c.posted - q.date > int64_t(2) * 365 * 86400) fix.reasons_against.push_back("posted more than two years after the crash");
+  } else if (time_.series) {
     fix.reasons_for.push_back("posted " + posted + ", after the series of " + q.release + " was released: it may be missing there");
   }
+  if (c.x[kCulpritRecent] > 0.3) fix.reasons_for.push_back("what it repairs (Fixes:) was new when the kernel crashed");
+  if (c.x[kStableLater] > 0) fix.reasons_against.push_back("marked for kernels later than " + q.release);
 }
 
 void Ranking::explain_opinions(Fix& fix) const {
@@ -60,12 +60,17 @@ void Ranking::explain(const Candidate& c, Fix& fix) const {
   reason_if(fix.reasons_for, "quotes a trace with: ", traced);
   reason_if(fix.reasons_for, "its changed lines name: ", changed);
   if (touched.empty() && c.lead.file > 0.3) fix.reasons_for.push_back("changes a file that functions of the stack live in");
-  if (touched.empty()) fix.reasons_against.push_back("changes no function of the stack");
+  if (c.x[kSharesNothing] > 0) fix.reasons_against.push_back("shares neither function nor file with the stack");
+  else if (touched.empty()) fix.reasons_against.push_back("changes no function of the stack");
   uint32_t shared = m_.signature().kinds & c.row.kinds & ~uint32_t(kOops | kWarning);
   if (shared != 0) fix.reasons_for.push_back("speaks of the same kind of crash: " + kinds_text(shared));
   if (c.lead.links > 0) fix.reasons_for.push_back("its trailers point at a report of the same crash");
   if (c.lead.threads > 0.2 && c.said.opinions.empty()) fix.reasons_for.push_back("posted in a thread about the same crash");
   if (c.x[kCulpritInStack] > 0.2) fix.reasons_for.push_back("its Fixes: trailer blames a patch that changed functions of the stack");
+  if (c.x[kTaken] > 0) fix.reasons_for.push_back("a reply says that it was taken");
+  if (c.x[kSameLog] > 0) fix.reasons_for.push_back("quotes a log with " + std::to_string(c.lead.values) + " of the same pointers: this very crash");
+  if (c.x[kCulpritNamed] > 0) fix.reasons_for.push_back("its Fixes: trailer blames a commit that the report names");
+  if (c.x[kSeriesAbove] > 0) fix.reasons_against.push_back("another patch of its series fits better");
   if (c.x[kTakenByStable] > 0) fix.reasons_for.push_back("stable kernels took it");
   if (c.row.flags & kForStable) fix.reasons_for.push_back("marked for stable kernels");
   if (c.row.flags & kIsRfc) fix.reasons_against.push_back("a request for comments, not a finished patch");
@@ -75,7 +80,7 @@ void Ranking::explain(const Candidate& c, Fix& fix) const {
 }
 
 // The head is a commit if there is one, else the last version that is no stable copy.
-Result<Fix> Ranking::describe(const std::vector<const Candidate*>& group) const {
+Result<Fix> Ranking::describe(const std::vector<Candidate*>& group) const {
   Fix fix;
   const Candidate& best = *group[0];
   fix.score = best.score;

@@ -6,11 +6,13 @@
 #include "records/digest.h"
 #include "records/kernel_dates.h"
 #include "records/ranking.h"
+#include "records/text.h"
 
 namespace inquest::records {
 namespace {
 
 constexpr double kDay = 86400;
+constexpr uint16_t kFewValues = 2;  // equal pointers that chance may explain
 constexpr double kOtherFamily = -2;  // a title that speaks of a crash of another family speaks against it
 
 // Fitted on pairs nobody chose (docs/records.md, "Where the weights come from"), rounded.
@@ -21,24 +23,24 @@ constexpr FeatureRow kRows[] = {
     {"names them in changed lines", 0.5, &Weights::changed},
     {"calls them beside the change", 0.3, &Weights::context},
     {"quotes the stack", 2.2, &Weights::traced},
-    {"changes a file of the stack", 1.15, &Weights::file},
+    {"changes a file of the stack", 1.6, &Weights::file},
     {"same kind of crash in its title", 1.4, &Weights::kind},
     {"same kind of crash in its description", 1.3, &Weights::kind},
     {"a crash in its title", 0.3, &Weights::kind},
     {"a crash at all", 0.0, &Weights::kind},
-    {"log of days after the crash", -1.0, &Weights::date},
+    {"log of days after the crash", -0.8, &Weights::date},
     {"before the crash of a fresh kernel", -1.0, &Weights::date},
     {"log of days before it", -0.65, &Weights::date},
     {"before the crash of an old kernel", -0.75, &Weights::date},
     {"log of days before that", -0.38, &Weights::date},
     {"before the kernel's own series", -3.3, &Weights::date},
     {"rare words of the report", 1.3, &Weights::words},
-    {"claims to repair", 0.7, &Weights::manner},
-    {"names what it repairs (Fixes:)", 0.3, &Weights::manner},
+    {"claims to repair", 0.8, &Weights::manner},
+    {"names what it repairs (Fixes:)", 0.5, &Weights::manner},
     {"marked for stable", 0.05, &Weights::manner},
     {"claims no repair", -0.85, &Weights::manner},
     {"a revert", -0.15, &Weights::manner},
-    {"a diff inside a reply", -0.8, &Weights::manner},
+    {"a diff inside a reply", -2.0, &Weights::manner},
     {"log of the series' length", -0.14, &Weights::manner},
     {"log of the files changed", -0.38, &Weights::manner},
     {"log of the functions changed", -0.3, &Weights::manner},
@@ -51,6 +53,22 @@ constexpr FeatureRow kRows[] = {
     {"repairs a patch that changed the stack", 0.3, &Weights::links},
     {"taken into stable kernels", 0.35, &Weights::manner},
     {"named only: its patch is not in the archive", -2.0, &Weights::threads},
+    {"of the subsystem that the stack's patches are of", 0.3, &Weights::file},
+    {"its author changed the stack's functions before", 0.4, &Weights::manner},
+    {"rare words in its title", 1.4, &Weights::words},
+    {"names functions of the further stacks", 1.5, &Weights::body},
+    {"soon after the crash", 1.0, &Weights::date},
+    {"long after the crash", -1.0, &Weights::date},
+    {"its title names a remedy for such a crash", 0.3, &Weights::kind},
+    {"a reply says it was taken", 0.3, &Weights::manner},
+    {"log of the replies", 0.12, &Weights::manner},
+    {"what it repairs came shortly before the crash", 0.6, &Weights::date},
+    {"repairs what the report names", 1.5, &Weights::links},
+    {"for kernels later than the crash's", -1.0, &Weights::date},
+    {"log of the patches of its series above it", -0.4, &Weights::manner},
+    {"shares neither function nor file with the stack", -2.0, &Weights::file},
+    {"its title speaks of what the stack's functions are named after", 0.5, &Weights::subject},
+    {"quotes this very log", 2.0, &Weights::traced},
 };
 static_assert(std::size(kRows) == kFeatureCount);
 
@@ -63,6 +81,28 @@ double damped_sum(std::vector<double>& values) {
     scale *= 0.72;
   }
   return sum;
+}
+
+// What a title says that repairs a crash of these kinds without naming it.
+bool names_remedy(uint32_t kinds, std::string_view title) {
+  struct Row { uint32_t kinds; std::initializer_list<std::string_view> words; };
+  static const Row kRemedies[] = {
+      {kUseAfterFree | kDoubleFree | kListCorruption | kRefcount, {"race", "lifetime", "refcount", "reference", "ref ", "put ", "free", "release", "destroy", "teardown", "shutdown", "cancel", "flush", "rcu", "dangling", "cleanup path", "error path", "unregister", "remov", "hold "}},
+      {kNullPointer, {"null", "deref", "uninitiali", "initiali", "check ", "check for", "error path", "race", "missing", "valid", "is_err", "err_ptr"}},
+      {kOutOfBounds | kStack | kUninitialized, {"bound", "length", "size", "overflow", "overread", "limit", "valid", "uninitiali", "initiali", "zero", "truncat", "sanity", "check", "slab-out"}},
+      {kLeak, {"leak", "free", "release", "error path", "put ", "error handling", "cleanup", "destroy"}},
+      {kDeadlock, {"deadlock", "lock", "nest", "inversion", "annotat", "recursi", "irq", "rcu"}},
+      {kHang, {"hang", "deadlock", "livelock", "loop", "stuck", "stall", "lockup", "wait", "wake", "resched", "infinite", "block"}},
+      {kSleeping, {"sleep", "atomic", "gfp_", "spinlock", "might_sleep", "lock"}},
+      {kShift | kDivide, {"shift", "overflow", "divi", "zero", "valid", "range", "bound", "check"}},
+      {kRace, {"race", "data-race", "read_once", "write_once", "atomic", "lock", "barrier"}},
+      {kAssertion | kWarning, {"bug_on", "warn", "assert"}}};
+  for (const Row& row : kRemedies) {
+    if (!(row.kinds & kinds)) continue;
+    for (std::string_view word : row.words)
+      if (has_ignoring_case(title, word)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -93,12 +133,20 @@ void Ranking::frame_features(Candidate& c) const {
     bool diff = role.column == kTouched || role.column == kChanged || role.column == kContext;
     c.x[role.feature] = damped_sum(values) * (diff ? breadth : 1);
   }
+  std::vector<double> named;
+  for (const TermHit& hit : c.lead.hits) {
+    const MatchTerm& t = m_.terms()[hit.term];
+    if (t.term->role != SignatureTerm::Role::kOther) continue;
+    double value = t.term->weight * (0.25 + 0.75 * t.rarity);
+    if (hit.columns & (1u << kSubject | 1u << kBody) && t.term->word.find('_') != std::string::npos) named.push_back(value);
+  }
+  c.x[kNamedOther] = damped_sum(named);
   double traced = traced_share(c.lead);
   c.x[kQuotedTrace] = traced * traced;  // squared: every trace shares its outer frames
 }
 
-// A rough score from postings alone, to choose whose rows are read.
-double Ranking::promise_of(const Lead& lead) const {
+// A rough score from postings and about when it was posted, to choose whose rows are read.
+double Ranking::promise_of(int64_t document, const Lead& lead) const {
   double sum = 0, best = 0;
   for (const TermHit& hit : lead.hits) {
     const MatchTerm& t = m_.terms()[hit.term];
@@ -112,7 +160,7 @@ double Ranking::promise_of(const Lead& lead) const {
     sum += value;
   }
   double traced = traced_share(lead);
-  return 0.5 * (best + sum) + kRows[kQuotedTrace].worth * w_.traced * traced * traced + kRows[kSameFile].worth * w_.file * lead.file +
+  return date_promise(document) + 0.5 * (best + sum) + kRows[kQuotedTrace].worth * w_.traced * traced * traced + kRows[kSameFile].worth * w_.file * lead.file + (lead.values > kFewValues ? kRows[kSameLog].worth * w_.traced : 0) +
          kRows[kRareWords].worth * w_.words * std::min(double(lead.words), 3.0) + kRows[kTextNameInTitle].worth * w_.words * lead.names +
          kRows[kWitnesses].worth * w_.threads * std::max(0.0f, lead.threads) + kRows[kLinkedReport].worth * w_.links * lead.links;
 }
@@ -129,28 +177,74 @@ double Ranking::traced_share(const Lead& lead) const {
   return all > 0 ? got / all : 0;
 }
 
-void Ranking::date_features(Candidate& c) const {
-  const Query& q = m_.query();
-  std::optional<int64_t> series = series_date(q.release);
-  int64_t crash = q.date;
-  bool guessed = crash == 0 && series;
-  if (guessed) crash = *build_date(q.release) + int64_t(180 * kDay);
-  if (crash == 0) return;
-  double days = double(c.row.head.date - crash) / kDay;
+CrashTime crash_time(const Query& query) {
+  CrashTime time{query.date, false, false, series_date(query.release)};
+  if (time.date == 0 && time.series) {
+    time.guessed = true;
+    time.date = *build_date(query.release) + int64_t(180 * kDay);
+  }
+  time.fresh = is_fresh(query.release, time.date);
+  return time;
+}
+
+void Ranking::date_features(Values& x, int64_t posted) const {
+  for (Feature f : {kDaysAfter, kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) x[f] = 0;
+  if (time_.date == 0) return;
+  double days = double(posted - time_.date) / kDay;
   if (days >= -1) {
-    c.x[kDaysAfter] = std::log(1 + std::max(0.0, days) / 12) * (guessed ? 0.35 : 1);
+    double sure = time_.guessed ? 0.35 : 1;
+    x[kDaysAfter] = std::log(1 + std::max(0.0, days) / 12) * sure;
+    x[kSoonAfter] = std::exp(-std::max(0.0, days) / 8) * sure;
+    x[kLongAfter] = days > 365 ? std::log(days / 365) * sure : 0;
     return;
   }
   double before = -days;
-  if (series && double(c.row.head.date) < double(*series) - 100 * kDay) {
-    c.x[kInSeriesAlready] = 1 + 0.1 * std::log(1 + before / 365);  // posted well before: in it, unless it was never merged
-  } else if (is_fresh(q.release, crash) || !series) {
-    c.x[kBeforeFresh] = 1;
-    c.x[kDaysBeforeFresh] = std::log(1 + before / 20);
+  if (time_.series && double(posted) < double(*time_.series) - 100 * kDay) {
+    x[kInSeriesAlready] = 1 + 0.1 * std::log(1 + before / 365);  // posted well before: in it, unless it was never merged
+  } else if (time_.fresh || !time_.series) {
+    x[kBeforeFresh] = 1;
+    x[kDaysBeforeFresh] = std::log(1 + before / 20);
   } else {  // an old series: its fixes lie between its release and the crash
-    c.x[kBeforeOld] = 1;
-    c.x[kDaysBeforeOld] = std::log(1 + before / 90);
+    x[kBeforeOld] = 1;
+    x[kDaysBeforeOld] = std::log(1 + before / 90);
   }
+}
+
+void Ranking::judge_date(Candidate& c, int64_t posted) const {
+  c.age = 0;
+  c.posted = posted;
+  date_features(c.x, posted);
+  if (m_.query().marks_will_tell) hold_age(c);
+}
+
+// Some documents' dates: ids grow with time within each repository, so those between are about known.
+Result<void> Ranking::read_calendar() {
+  constexpr int64_t kSamples = 200;
+  TRY(int64_t last, m_.database().integer_of("SELECT max(id) FROM document", 0));
+  TRY(Statement find, m_.database().prepare("SELECT id, date FROM document WHERE id >= ?1 ORDER BY id LIMIT 1"));
+  for (int64_t i = 0; i <= kSamples; i++) {
+    find.bind(1, last * i / kSamples);
+    TRY(bool row, find.step());
+    if (row && (calendar_.empty() || calendar_.back().first < find.integer(0))) calendar_.emplace_back(find.integer(0), find.integer(1));
+    find.reset();
+  }
+  return {};
+}
+
+double Ranking::date_promise(int64_t document) const {
+  auto after = std::lower_bound(calendar_.begin(), calendar_.end(), std::pair(document, int64_t(0)));
+  if (calendar_.empty() || time_.date == 0) return 0;
+  if (after == calendar_.end()) --after;
+  int64_t date = after->second;
+  if (after != calendar_.begin() && after->first > document) {
+    auto before = after - 1;
+    date = before->second + int64_t(double(after->second - before->second) * double(document - before->first) / double(after->first - before->first));
+  }
+  Values x{};
+  date_features(x, date);
+  double sum = 0;
+  for (Feature f : {kDaysAfter, kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) sum += x[f] * kRows[f].worth;
+  return 0.7 * sum * w_.date;  // the date is only about known
 }
 
 // Where the kernel can be looked at, what a patch's age speaks against it is kept apart until its marks were looked for: a patch that is
@@ -173,6 +267,7 @@ void Ranking::kind_features(Candidate& c) const {
   else if (!may_be_same_crash(asked, c.row.subject_kinds)) c.x[kCrashInTitle] = kOtherFamily;
   else if (c.row.subject_kinds != 0) c.x[kCrashInTitle] = 1;
   else if (c.row.kinds != 0) c.x[kCrashAtAll] = 1;
+  c.x[kRemedy] = names_remedy(asked, c.row.head.subject);
 }
 
 void Ranking::manner_features(Candidate& c) const {
@@ -194,69 +289,17 @@ void Ranking::score(Candidate& c) const {
   frame_features(c);
   c.x[kSameFile] = c.lead.file / (1 + 0.25 * std::log(std::max(1.0, double(c.row.files))));
   c.x[kRareWords] = std::min(double(c.lead.words), 3.0);
+  bool shares = c.lead.file > 0 || std::any_of(c.lead.hits.begin(), c.lead.hits.end(), [](const TermHit& h) { return (h.columns & ~(1u << kTraced)) != 0; });
+  c.x[kSharesNothing] = shares ? 0 : 1 - double(c.lead.called_fix);  // who calls it a fix knows why
+  c.x[kTitleWords] = c.lead.title_words;
+  c.x[kSameLog] = c.lead.values > kFewValues ? 1 - std::exp(-double(c.lead.values - kFewValues) / 3) : 0;
   c.x[kTextNameInTitle] = c.lead.names;
   c.x[kWitnesses] = c.lead.threads;
   c.x[kLinkedReport] = c.lead.links;
   kind_features(c);
-  date_features(c);
-  if (m_.query().marks_will_tell) hold_age(c);
+  judge_date(c, c.row.head.date);
   manner_features(c);
   c.score = total(c);
-}
-
-double Ranking::stack_part(const Candidate& c) const {
-  double sum = 0;
-  for (int i = kTouchedFunctions; i <= kQuotedTrace; i++) sum += c.x[size_t(i)] * kRows[i].worth;
-  return sum;
-}
-
-// The other patches of a short series repair the same thing.
-void Ranking::add_siblings() {
-  auto in_short_series = [](const DocumentRow& r) { return r.total >= 2 && r.total <= 8 && !(r.flags & (kIsReply | kIsStableCopy)); };
-  std::unordered_map<int64_t, double> best;
-  for (const Candidate& c : scored_) {
-    if (!in_short_series(c.row)) continue;
-    double& b = best[c.row.head.thread];
-    b = std::max(b, stack_part(c));
-  }
-  for (Candidate& c : scored_) {
-    if (!in_short_series(c.row)) continue;
-    c.x[kSeriesNeighbour] = std::max(0.0, best[c.row.head.thread] - stack_part(c));
-    c.score = total(c);
-  }
-}
-
-// What other patches tell about the better half of the candidates: the one its Fixes: trailer blames changed the
-// stack's functions; stable kernels took a copy.
-Result<void> Ranking::add_relations() {
-  constexpr size_t kLooked = 150;
-  std::unordered_map<int64_t, double> by_title;
-  for (const Candidate& c : scored_) {
-    if (c.row.title == 0) continue;
-    double& best = by_title[c.row.title];
-    best = std::max(best, c.x[kTouchedFunctions] + c.x[kNamedInTitle]);
-  }
-  size_t looked = std::min(scored_.size(), kLooked);
-  std::partial_sort(scored_.begin(), scored_.begin() + std::ptrdiff_t(looked), scored_.end(),
-                    [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.row.head.id < b.row.head.id; });
-  TRY(Statement culprits, m_.database().prepare("SELECT title FROM trailer WHERE document = ?1 AND kind = 1 AND title != 0"));
-  TRY(Statement copies, m_.database().prepare("SELECT max(flags & 4) FROM document WHERE title = ?1 AND title != 0"));
-  for (size_t i = 0; i < looked; i++) {
-    Candidate& c = scored_[i];
-    culprits.bind(1, c.row.head.id);
-    while (true) {
-      TRY(bool more, culprits.step());
-      if (!more) break;
-      auto at = by_title.find(culprits.integer(0));
-      if (at != by_title.end() && culprits.integer(0) != c.row.title) c.x[kCulpritInStack] = std::max(c.x[kCulpritInStack], at->second);
-    }
-    culprits.reset();
-    TRY(bool row, copies.bind(1, c.row.title).step());
-    c.x[kTakenByStable] = row && copies.integer(0) != 0;
-    copies.reset();
-    c.score = total(c);
-  }
-  return {};
 }
 
 }  // namespace inquest::records
