@@ -15,8 +15,8 @@ bool holds(const debuginfo::FunctionTree::Node& node, uint64_t address) {
 // GCC writes the parameters of an inlined copy in an order of its own.
 RegisterNames::RegisterNames(debuginfo::FunctionTree tree) : tree_(std::move(tree)) {
   for (auto& node : tree_.nodes) {
-    auto locals = std::ranges::stable_partition(node.variables, &debuginfo::FunctionTree::Variable::parameter);
-    std::ranges::stable_sort(node.variables.begin(), locals.begin(), {}, &debuginfo::FunctionTree::Variable::origin);
+    auto locals = std::stable_partition(node.variables.begin(), node.variables.end(), [](const debuginfo::FunctionTree::Variable& v) { return v.parameter; });
+    std::ranges::stable_sort(node.variables.begin(), locals, {}, &debuginfo::FunctionTree::Variable::origin);
   }
 }
 

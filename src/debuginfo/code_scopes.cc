@@ -145,8 +145,8 @@ Result<Scopes> CodeReader::scopes_at(uint64_t address, bool all) const {
   walk(function, address, path, 0);
   // GCC writes the parameters of an inlined copy in an order of its own.
   for (FunctionScope& scope : path.scopes) {
-    auto locals = std::ranges::stable_partition(scope.variables, &LocalVariable::parameter);
-    std::ranges::stable_sort(scope.variables.begin(), locals.begin(), {}, &LocalVariable::origin);
+    auto locals = std::stable_partition(scope.variables.begin(), scope.variables.end(), [](const LocalVariable& v) { return v.parameter; });
+    std::ranges::stable_sort(scope.variables.begin(), locals, {}, &LocalVariable::origin);
   }
   Scopes scopes;
   scopes.functions.assign(std::make_move_iterator(path.scopes.rbegin()), std::make_move_iterator(path.scopes.rend()));

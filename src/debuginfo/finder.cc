@@ -41,7 +41,7 @@ std::string build_id_path(const std::string& folder, const std::string& build_id
 void order_by_release(std::vector<std::string>& paths, const std::string& release) {
   std::ranges::sort(paths);
   if (!release.empty())
-    std::ranges::stable_partition(paths, [&](const std::string& path) { return path.find(release) != path.npos; });
+    std::stable_partition(paths.begin(), paths.end(), [&](const std::string& path) { return path.find(release) != path.npos; });
 }
 
 }  // namespace

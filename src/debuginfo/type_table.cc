@@ -197,8 +197,7 @@ std::vector<std::string_view> TypeTable::names(TypeKind kind) const {
   if (indexed_kind(kind) == TypeKind::kInteger)
     for (std::string_view& name : names) name = canonical_integer_name(name);
   std::ranges::sort(names);
-  auto rest = std::ranges::unique(names);
-  names.erase(rest.begin(), rest.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

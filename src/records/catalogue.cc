@@ -23,8 +23,8 @@ constexpr const char *kClaimed = "0", *kFailed = "2";  // "1": recorded
 
 constexpr const char* kTables[] = {
     "CREATE TABLE IF NOT EXISTS input(id TEXT PRIMARY KEY, path TEXT NOT NULL, state BIGINT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL, why TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS crash(input TEXT PRIMARY KEY, path TEXT NOT NULL, time BIGINT NOT NULL, release TEXT NOT NULL, grouping_key TEXT NOT NULL, cause TEXT NOT NULL, panic TEXT NOT NULL, "
-    "verdict TEXT NOT NULL, confidence TEXT NOT NULL, fix TEXT NOT NULL, fix_title TEXT NOT NULL, summary TEXT NOT NULL)",
+    ("CREATE TABLE IF NOT EXISTS crash(input TEXT PRIMARY KEY, path TEXT NOT NULL, time BIGINT NOT NULL, release TEXT NOT NULL, grouping_key TEXT NOT NULL, cause TEXT NOT NULL, panic TEXT NOT NULL, "
+    "verdict TEXT NOT NULL, confidence TEXT NOT NULL, fix TEXT NOT NULL, fix_title TEXT NOT NULL, summary TEXT NOT NULL)"),
     "CREATE INDEX IF NOT EXISTS crash_group ON crash(grouping_key)",
     "CREATE TABLE IF NOT EXISTS crash_group_info(key TEXT PRIMARY KEY, title TEXT NOT NULL, note TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS catalogue_info(version BIGINT PRIMARY KEY)",

@@ -12,8 +12,8 @@ using oops::EventKind;
 std::string value_words(const scene::ConditionView& c) {
   if (!c.left_value && !c.right_value) return "";
   auto side = [](const std::string& name, const std::optional<uint64_t>& value) {
-    if (!value) return fmt::format("{} unknown", name);
     bool number = !name.empty() && name.find_first_not_of("0123456789x") == std::string::npos;
+    if (!value) return number ? "" : fmt::format("{} unknown", name);
     return number ? "" : fmt::format("{} = {}", name, *value < 65536 ? fmt::format("{}", *value) : hex(*value));
   };
   std::string left = side(c.left, c.left_value), right = side(c.right, c.right_value);

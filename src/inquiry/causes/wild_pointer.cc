@@ -57,7 +57,9 @@ void name_storer(const scene::CrashScene& scene, const Suspect& s, Verdict& v, D
 double confidence_of(const Suspect& s) {
   switch (s.shape) {
     // All ones are -EPERM, and much else; other numbers of an error are nothing else.
-    case Shape::kErrno: return born_by_call(s) || (~s.value != 0 && !errno_name(unsigned(~s.value + 1)).empty()) ? 0.9 : 0.6;
+    // Read at the very start of memory, with nothing that tells whence it came: it may as well be NULL less the offset of a member.
+    case Shape::kErrno: if (s.reached && *s.reached < 4096 && !s.source() && !born_by_call(s)) return 0.65;
+      return born_by_call(s) || (~s.value != 0 && !errno_name(unsigned(~s.value + 1)).empty()) ? 0.9 : 0.6;
     case Shape::kUnsetPoison: return 0.85;
     case Shape::kAscii: return s.origin.empty() ? 0.6 : 0.7;
     case Shape::kNonCanonical: return 0.6;
