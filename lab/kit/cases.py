@@ -35,7 +35,7 @@ class Case:
 
     @property
     def sources(self):
-        return sorted(self.folder.glob("*.[ch]"))
+        return sorted([*self.folder.glob("*.[ch]"), *self.folder.glob("*.inc")])
 
     @property
     def module(self):

@@ -67,6 +67,8 @@ SETS = {
         ("nfsd_before", "x86_64", ("kdump-zlib",)),
         ("known_values", "x86_64", ("elf",)),
         ("known_values", "aarch64", ("elf",)),
+        ("known_values_many", "x86_64", ("elf",)),
+        ("known_values_many", "aarch64", ("elf",)),
     ],
     "casebook": (lambda case: case.arches, CASEBOOK_FORM),
     "casebook-filtered": (lambda case: case.arches, "filtered31"),

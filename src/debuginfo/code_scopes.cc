@@ -87,10 +87,8 @@ std::optional<LocalVariable> CodeReader::local_of(const Die& die, uint64_t addre
       local.location = expression(owner.unit(), *bytes);
   }
   Value constant = dwarf_.inherited(die, DW_AT_const_value, &owner);
-  if (is_constant(constant.form)) {
-    bool is_signed = local.type && local.type->stripped()->is_signed();
-    local.constant = is_signed ? signed_value(constant) : int64_t(constant.number);
-  }
+  // gcc writes an int of 159 in one byte and a negative one as DW_FORM_sdata (dwarf2out.cc, add_const_value_attribute).
+  if (is_constant(constant.form)) local.constant = int64_t(constant.number);
   return local;
 }
 

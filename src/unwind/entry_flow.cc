@@ -134,7 +134,7 @@ FlowState Analysis::along(const Instruction& branch, const FlowState& state, boo
 // Gives the lowest CFA offset whose address the instruction gave away.
 std::optional<int64_t> Analysis::run_one(size_t at, FlowState& state) const {
   bool keeps_registers = code[at].operation == Operation::kCall && is_entry_hook(at);
-  if (options.watch) options.watch->before(code[at], state);
+  if (options.watch) options.watch->before(std::span(code).subspan(at), state);
   FlowEffect effect(arch, state, options.current_at);
   if (options.births) effect.follow_births(uint32_t(code[at].address - entry) + 1);
   effect.apply(code[at], keeps_registers);
@@ -215,7 +215,7 @@ std::optional<int64_t> for_each_reached(const Analysis& a, const Visit& visit) {
       if (state) a.begin_block(i, *state);
     }
     if (!state) continue;
-    if (a.options.watch) a.options.watch->before(a.code[i], *state);
+    if (a.options.watch) a.options.watch->before(std::span(a.code).subspan(i), *state);
     visit(a.code[i], *state);
     auto gave_away = a.run_one(i, *state);
     if (gave_away && (!exposed || *gave_away < *exposed)) exposed = gave_away;

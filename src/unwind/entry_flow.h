@@ -104,8 +104,8 @@ class FlowWatch {
     std::vector<VirtualAddress> others;         // where the other ways to it come from
   };
   virtual void arrive(const Way& way, FlowState& state) const = 0;
-  virtual void before(const arch::Instruction& instruction, FlowState& state) const = 0;
   // `code`: the instruction, and those behind it by address.
+  virtual void before(std::span<const arch::Instruction> code, FlowState& state) const = 0;
   virtual void after(std::span<const arch::Instruction> code, bool keeps_registers, FlowState& state) const = 0;
 };
 

@@ -33,9 +33,20 @@ void FrameEvaluator::note(unsigned width, const std::string& how) {
   how_ += (how_.empty() ? "" : ", ") + how;
 }
 
+// gcc 12 at times names a register that its last passes replaced by another (a copy propagated behind the register's saving): what the function
+// has to keep for its caller, and has not touched, is no variable of its own.
+bool FrameEvaluator::is_callers(unsigned number, uint64_t value) {
+  if (frame_ + 1 >= values_.stack().frames.size() || values_.stack().frames[frame_ + 1].registers.get(number) != value) return false;
+  const EntryFlow* flow = number < FlowState::kRegisters ? values_.flow(frame_) : nullptr;
+  return flow && flow->is_callee_saved(number) && flow->state().registers[number] == EntryValue{uint8_t(number)};
+}
+
 Result<uint64_t> FrameEvaluator::reg(unsigned number) {
   const Frame& frame = values_.stack().frames[frame_];
-  if (auto known = frame.registers.get(number)) return *known;
+  if (auto known = frame.registers.get(number)) {
+    if (!is_callers(number, *known)) return *known;
+    return Error(ErrorCode::kNotFound, fmt::format("register {} still has the caller's value", values_.program().arch().register_name(number)));
+  }
   if (before_call_) {
     if (auto kept = values_.at_call(frame_, number, depth_)) {
       note(kept->width, kept->how);

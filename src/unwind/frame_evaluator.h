@@ -35,6 +35,7 @@ class FrameEvaluator {
   std::optional<uint64_t> of_own_entry(const EntryValue& value);
 
  private:
+  bool is_callers(unsigned number, uint64_t value);
   Result<uint64_t> entry_register(unsigned number);
   std::optional<uint64_t> from_caller(unsigned number);
   std::optional<uint64_t> from_own_code(unsigned number);

@@ -77,7 +77,9 @@ void set_value(CallValues& values, size_t frame, const EntryFlow& flow, const En
   if (!carried.known() || carried.width < size || size > 8) return;
   auto found = value_of(values, frame, flow, carried, unsigned(size));
   if (!found) return;
+  bool is_bool = variable.type && variable.type->stripped()->kind() == debuginfo::TypeKind::kBool;
   uint64_t mask = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
+  if (is_bool && (found->value & mask) > 1) return;  // see Reader::from_piece
   variable.value = object::Value::of_number(values.program(), variable.type, found->value & mask);
   variable.why_not.clear();
   variable.how = where + (found->how.empty() ? "" : ", ") + found->how;

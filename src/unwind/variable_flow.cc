@@ -144,6 +144,8 @@ EntryValue VariableFlow::value_in(const Place& place, const FlowState& state, ui
   if (place.reg == arch::kNoRegister) return {};
   EntryValue held = place.at_entry ? EntryValue{uint8_t(place.reg), 8, false, 0} : state.registers[place.reg];
   if (!held.known() || (held.loaded && (place.offset || place.in_memory))) return {};
+  // Debuginfo is wrong (see FrameEvaluator::is_callers): what the function keeps for its caller is no variable.
+  if (std::find(arch_.callee_saved.begin(), arch_.callee_saved.end(), held.base) != arch_.callee_saved.end()) return {};
   if (place.in_memory && (held.width < 8 || held.base >= FlowState::kRegisters)) return {};
   held.offset = int64_t(uint64_t(held.offset) + uint64_t(place.offset));
   held.loaded = held.loaded || place.in_memory;
@@ -151,13 +153,43 @@ EntryValue VariableFlow::value_in(const Place& place, const FlowState& state, ui
   return held;
 }
 
-void VariableFlow::before(const Instruction& instruction, FlowState& state) const {
+// "x ^= 1", where x is nowhere, is nowhere either. Of pointers, members' addresses are computed much more often.
+bool VariableFlow::computes_with(std::span<const Instruction> code, const FlowState& state, const EntryValue& value) const {
+  const Instruction& instruction = code[0];
+  if (code.size() > 1 && code[1].operation == Operation::kBranch) return false;  // for the flags
+  switch (instruction.operation) {
+    case Operation::kAdd:
+    case Operation::kSubtract:
+    case Operation::kAnd:
+    case Operation::kOr:
+    case Operation::kXor:
+    case Operation::kShiftLeft:
+    case Operation::kShiftRight:
+    case Operation::kMultiply:
+    case Operation::kDivide:
+    case Operation::kAddress:
+    case Operation::kOther: break;
+    default: return false;
+  }
+  if (value.base == kConstantBase) return false;
+  for (unsigned reg = 0; reg < FlowState::kRegisters; reg++) {
+    const EntryValue& held = state.registers[reg];
+    if (held.known() && held.base == value.base && held.loaded == value.loaded && (!value.is_born() || held.born == value.born) && reads(instruction, reg)) return true;
+  }
+  return false;
+}
+
+void VariableFlow::before(std::span<const Instruction> code, FlowState& state) const {
+  const Instruction& instruction = code[0];
   uint64_t address = instruction.address.value + to_file_;
   for (size_t i = 0; i < carried_.size(); i++) {
     CarriedValue& value = state.carried[i];
     settle(carried_[i], address, false, value);
     const Place* place = carried_[i].place_at(address);
-    if (!place) continue;
+    if (!place) {
+      if (computes_with(code, state, value.value) && !(carried_[i].type && carried_[i].type->is_pointer())) value.value = {};
+      continue;
+    }
     value = {};
     value.placed = true;
     value.value = value_in(*place, state, carried_[i].width);

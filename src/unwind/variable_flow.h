@@ -29,7 +29,7 @@ class VariableFlow : public FlowWatch {
   static bool can_carry(const Variable& variable, const debuginfo::Expression* frame_base);
 
   void arrive(const Way& way, FlowState& state) const override;
-  void before(const arch::Instruction& instruction, FlowState& state) const override;
+  void before(std::span<const arch::Instruction> code, FlowState& state) const override;
   void after(std::span<const arch::Instruction> code, bool keeps_registers, FlowState& state) const override;
 
  private:
@@ -54,6 +54,7 @@ class VariableFlow : public FlowWatch {
     std::vector<Place> places;                 // as the compiler wrote them: the first that contains an address is valid there
     const Place* place_at(uint64_t address) const;
   };
+  bool computes_with(std::span<const arch::Instruction> code, const FlowState& state, const EntryValue& value) const;
   bool reads(const arch::Instruction& instruction, unsigned reg) const;
   bool result_is_read(std::span<const arch::Instruction> code) const;
   void forget_assigned(std::span<const arch::Instruction> code, FlowState& state) const;

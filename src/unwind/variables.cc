@@ -84,6 +84,11 @@ bool Reader::from_piece(const Piece& piece, FrameEvaluator& evaluator, FrameVari
     variable.why_not = fmt::format("only {} of {} bytes are known", evaluator.width(), size);
     return false;
   }
+  // gcc keeps a bool that it has not yet cut down to one bit in a register and calls it the variable.
+  if (variable.type && variable.type->stripped()->kind() == debuginfo::TypeKind::kBool && low_bytes(*number, size) > 1) {
+    variable.why_not = fmt::format("{:#x} is no bool", low_bytes(*number, size));
+    return false;
+  }
   variable.value = object::Value::of_number(program, variable.type, low_bytes(*number, size));
   if (piece.kind == Piece::Kind::kRegister)
     variable.how = joined("in " + std::string(program.arch().register_name(unsigned(piece.value))), evaluator.how());

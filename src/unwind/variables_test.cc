@@ -20,7 +20,7 @@ class Variables : public ::testing::Test {
   Variables() : kernel(arch::x86_64()), debug(std::make_shared<FakeDebug>(arch::x86_64())) {
     kernel.function("leaf", 0x200, "53 90 90 90 5b c3");
     kernel.function("keeper", 0x500, "53 4889fb ffd0 5b c3");       // push %rbx; mov %rdi,%rbx; 4: call *%rax; 6: …
-    kernel.function("user", 0x600, "53 e8fafeffff 90 5b c3");       // push %rbx; 1: call keeper; 6: …
+    kernel.function("user", 0x600, "93 e8fafeffff 90 5b c3");       // xchg %eax,%ebx; 1: call keeper; 6: …
     kernel.function("other", 0x700, "53 e8fafaffff 90 5b c3");      // the same, but calls leaf
     kernel.function("root", 0x0, "90 90 90 90 90 90 90 90");
     for (auto [name, size] : {std::pair{"leaf", 6}, {"keeper", 8}, {"user", 9}, {"other", 9}}) {
@@ -129,7 +129,7 @@ TEST_F(Variables, AliveWhenTheCallWasMade) {
 TEST_F(Variables, ThroughATailCallThatCanBeFollowed) {
   // middle: mov %rdi,%rsi; mov $7,%edi; jmp keeper. user calls it; its frame is gone.
   kernel.function("middle", 0x680, "4889fe bf07000000 e973feffff");
-  kernel.function("user", 0x600, "53 e87a000000 90 5b c3");
+  kernel.function("user", 0x600, "93 e87a000000 90 5b c3");
   Stack s = walk(kPicture);
   ASSERT_EQ(FakeKernel::text_of(s), "leaf+0x2 keeper+0x6 user+0x6 root+0x6");
   EXPECT_TRUE(s.frames[2].tail_calls_missing);
@@ -143,7 +143,7 @@ TEST_F(Variables, NotThroughOneThatMayComeTwoWays) {
   // middle: je keeper; jmp other; other: jmp keeper.
   kernel.function("middle", 0x680, "0f847afeffff e975000000");
   kernel.function("other", 0x700, "e9fbfdffff");
-  kernel.function("user", 0x600, "53 e87a000000 90 5b c3");
+  kernel.function("user", 0x600, "93 e87a000000 90 5b c3");
   Stack s = walk(kPicture);
   std::string how;
   EXPECT_EQ(value(s, 1, "q", &how), std::nullopt);
@@ -224,6 +224,19 @@ TEST_F(LastPlace, MayBeAConstantByWhatWasTested) {
   std::string how;
   EXPECT_EQ(value(s, 2, "v", &how), 0u);
   EXPECT_EQ(how, "last known at host+0x10, as was tested");
+}
+
+TEST_F(Variables, WhatIsKeptForTheCallerIsNoVariable) {
+  // keeper does not touch r12, in which debuginfo puts a variable.
+  debug->functions_[1].variables.push_back({"v", &debug->long_type, false, file("keeper", 0), file("keeper", 8), "\x5c"s});
+  kernel.draw(0x1000, kPicture);
+  Stack s = walk(kPicture);
+  for (Frame& frame : s.frames) frame.registers.set(12, 0x99);
+  std::string how;
+  EXPECT_EQ(value(s, 1, "v", &how), std::nullopt);
+  EXPECT_EQ(how, "register r12 still has the caller's value");
+  s.frames[2].registers.set(12, 0x98);                                        // then somebody changed it
+  EXPECT_EQ(value(s, 1, "v"), 0x99u);
 }
 
 TEST_F(Variables, APieceThatIsNotKnownIsSaid) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is shown of parameters and locals against what a module of the lab noted itself before the crash (case known_values): none may be wrong.
+"""What is shown of parameters and locals against what a module of the lab noted itself before the crash (cases known_values and known_values_many): none may be wrong.
 Prints how many of the noted values are shown, and how many of those the code had to give because DWARF had no place for them.
 usage: check_values.py INQUEST"""
 import re
@@ -45,26 +45,32 @@ def same(wanted, shown, kind):
 def main():
     program = sys.argv[1]
     checks = lab_dumps.Checks()
-    dumps = lab_dumps.dumps(case='known_values')
+    dumps = lab_dumps.dumps(case='known_values') + lab_dumps.dumps(case='known_values_many')
     if not dumps:
         lab_dumps.skip('no dump of known_values')
     enumerators = {'TONE_LOW': 3, 'TONE_MIDDLE': 17, 'TONE_HIGH': 900}
     for dump in dumps:
         truth = {tuple(key[6:].split('__', 2)): value for key, value in dump.truth['facts'].items() if key.startswith('value_')}
+        was = {}
+        for key, value in dump.truth['facts'].items():
+            if key.startswith('was_'):
+                was.setdefault(tuple(key[4:].split('__')[:3]), []).append(value)
+            if key.startswith('value_') and key.endswith('__was'):
+                was.setdefault(tuple(key[6:].split('__')[:3]), []).append(value)
         if not checks.that(f'{dump}: values were noted', len(truth) > 50, len(truth)):
             continue
         asked = lab_dumps.run(program, 'shell', *dump.paths, '-d', dump.debug, '-c', 'foreach bt -v')
-        shown, recovered, earlier, wrong, unshown = set(), set(), set(), 0, {}
+        shown, recovered, earlier, wrong, stale, unshown = set(), set(), set(), 0, 0, {}
         for thread, function, name, kind, text in frames(asked.stdout.decode()):
             key = (str(thread), function, name)
             if key not in truth:
                 continue
             value = enumerators.get(text.split(' ')[0], number(text))
-            # What it was when last known may be what it was before an assignment whose value nobody kept.
-            was = truth.get((*key[:2], key[2] + '__was'))
-            if '(recovered: last known at ' in text and was is not None and same(was, value, kind):
+            # What it was when last known may be what it was before an assignment that left no trace: it must have been true once.
+            if '(recovered: last known at ' in text and not same(truth[key], value, kind) and any(same(w, value, kind) for w in was.get(key, [])):
                 earlier.add(key)
                 shown.add(key)
+                stale += 1
                 continue
             if text.startswith('<'):
                 unshown[key] = text
@@ -78,7 +84,7 @@ def main():
                 wrong += 1
         seen = shown | set(unshown)
         print(f'{dump}: {len(shown)} of {len(seen)} noted values in live frames are shown ({100 * len(shown) / max(len(seen), 1):.1f} %), '
-              f'{len(recovered)} of them recovered beyond DWARF, {len(earlier)} as last known; {wrong} wrong')
+              f'{len(recovered)} of them recovered beyond DWARF, {len(earlier)} as last known ({stale} of these changed since); {wrong} wrong')
         checks.that(f'{dump}: most values are shown', len(shown) >= 0.6 * len(seen) and len(seen) >= 40, f'{len(shown)} of {len(seen)}')
         # On aarch64 DWARF has a place for all that can be had.
         checks.that(f'{dump}: some are recovered and marked', recovered or dump.arch != 'x86_64')

@@ -75,13 +75,4 @@ Value read_form(ByteReader& reader, uint16_t form, int64_t implicit, const FormC
   return value;
 }
 
-int64_t signed_value(const Value& value) {
-  switch (value.form) {
-    case DW_FORM_data1: return int8_t(value.number);
-    case DW_FORM_data2: return int16_t(value.number);
-    case DW_FORM_data4: return int32_t(value.number);
-    default: return int64_t(value.number);
-  }
-}
-
 }  // namespace inquest::debuginfo::dwarf

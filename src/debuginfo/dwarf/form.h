@@ -140,7 +140,5 @@ inline bool is_constant(uint16_t form) {
     default: return false;
   }
 }
-// A constant as signed: DW_FORM_data1 and its like are sign-extended only where the caller knows the type to be signed.
-int64_t signed_value(const Value& value);
 
 }  // namespace inquest::debuginfo::dwarf
