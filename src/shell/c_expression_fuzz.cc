@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     k->put(k->data(0x10), k->data(0x200));
     return k;
   }();
-  auto value = shell::evaluate(kernel->program(), nullptr, {reinterpret_cast<const char*>(data), size});
+  static const object::Program& program = kernel->program();
+  auto value = shell::evaluate(program, nullptr, {reinterpret_cast<const char*>(data), size});
   if (!value.ok()) return 0;
   (void)shell::check_readable(*value);
   (void)shell::address_of(*value);
