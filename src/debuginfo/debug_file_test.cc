@@ -283,6 +283,20 @@ TEST_P(DebugFileTest, TheTreeSaysAtEachAddressWhatTheScopesSay) {
   EXPECT_FALSE(file_->tree_at(1).ok());
 }
 
+TEST_P(DebugFileTest, ConstantsKeepTheirSign) {
+  auto fixed = file_->find_functions("fixed");
+  ASSERT_EQ(fixed.size(), 1u);
+  auto scopes = file_->scopes_at(fixed[0].low);
+  ASSERT_TRUE(scopes.ok());
+  size_t seen = 0;
+  for (const LocalVariable& v : scopes->functions.back().variables) {
+    if (!v.constant) continue;  // this compiler writes a location
+    EXPECT_EQ(*v.constant, v.name == "large" ? 159 : -3) << v.name;
+    seen++;
+  }
+  if (!seen) GTEST_SKIP() << "this compiler writes no constants here";
+}
+
 TEST_P(DebugFileTest, InlineChain) {
   std::vector<uint64_t> leaves = addresses_in("outer", "leaf");
   ASSERT_FALSE(leaves.empty());

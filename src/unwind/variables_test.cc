@@ -211,6 +211,18 @@ TEST_F(LastPlace, WhatNoWayAssignsIsKnown) {
   EXPECT_EQ(value(s, 2, "v"), 0x76u);
 }
 
+TEST_F(LastPlace, IsForgottenWhereSomethingIsComputedWithIt) {
+  // xor %esi,%esi; lea 1(%rbx),%rax: it may be "v++".
+  Stack s = walk_with("31f6 488d4301", {"v", &debug->long_type, false, 7, 9, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), std::nullopt);
+}
+
+TEST_F(LastPlace, IsRememberedWhereItIsComparedOnly) {
+  // xor %esi,%esi; test %rbx,%rbx; jne behind
+  Stack s = walk_with("31f6 4885db 7500", {"v", &debug->long_type, false, 7, 9, "\x54"s});
+  EXPECT_EQ(value(s, 2, "v"), 0x76u);
+}
+
 TEST_F(LastPlace, ConstantsThatNotAllWaysHaveAreNotKnown) {
   // test %edx,%edx; je d; call *%rax; test %eax,%eax (its result is v); d: nop
   const std::string code = "85d2 7404 ffd0 85c0 90";
@@ -237,6 +249,15 @@ TEST_F(Variables, WhatIsKeptForTheCallerIsNoVariable) {
   EXPECT_EQ(how, "register r12 still has the caller's value");
   s.frames[2].registers.set(12, 0x98);                                        // then somebody changed it
   EXPECT_EQ(value(s, 1, "v"), 0x99u);
+}
+
+TEST_F(Variables, ABoolIsZeroOrOne) {
+  debuginfo::Type bool_type{debug.get(), 3, debuginfo::TypeKind::kBool, "_Bool", 1, false, false};
+  debug->functions_[1].variables = {{"b", &bool_type, false, file("keeper", 0), file("keeper", 8), "\x53"s}};
+  Stack s = walk(kPicture);
+  std::string how;
+  EXPECT_EQ(value(s, 1, "b", &how), std::nullopt);
+  EXPECT_EQ(how, "0x77 is no bool");
 }
 
 TEST_F(Variables, APieceThatIsNotKnownIsSaid) {

@@ -65,6 +65,7 @@ __attribute__((noinline)) int outer(struct node *node, long unused)
   }
   return sum;
 }
+void fixed(void) { int large = 159, negative = -3; (void)large; (void)negative; outside(0, 1); }
 )";
 
 // The line of kSample that holds `mark`.
