@@ -27,7 +27,7 @@ enum Feature : int {
   kMarkedStable, kClaimsCleanup, kIsRevert, kInsideReply, kLongSeries, kManyFiles, kManyFunctions, kIsDraft, kSeriesNeighbour, kWitnesses, kLinkedReport,
   kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor, kTitleWords,
   kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kDiscussed, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
-  kTopicInTitle, kSameLog, kFeatureCount
+  kTopicInTitle, kSameLog, kFileSoon, kFeatureCount
 };
 
 struct FeatureRow {
@@ -120,7 +120,7 @@ class Ranking {
   void date_features(Values& x, int64_t posted) const;
   void judge_date(Candidate& c, int64_t posted) const;
   Result<void> read_calendar();
-  double date_promise(int64_t document) const;
+  double date_promise(int64_t document, double file) const;
   void hold_age(Candidate& c) const;
   void kind_features(Candidate& c) const;
   void manner_features(Candidate& c) const;

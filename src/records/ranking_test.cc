@@ -65,6 +65,10 @@ TEST_F(RankingTest, WhatWasPostedSoonAfterIsACandidateThoughItSharesNothing) {
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].head.name, "own@x");
   EXPECT_EQ(part(all[0], "shares neither function nor file with the stack"), 0);
+  EXPECT_GT(part(all[0], "soon after the crash"), 0.9);
+  EXPECT_GT(part(all[0], "changes a file of the stack"), 0.2);
+  EXPECT_NEAR(part(all[0], "changes a file of the stack soon after the crash"), part(all[0], "changes a file of the stack") * part(all[0], "soon after the crash"), 1e-9);
+  EXPECT_EQ(part(all[1], "changes a file of the stack soon after the crash"), 0);
   EXPECT_EQ(part(all[1], "shares neither function nor file with the stack"), 1);
   EXPECT_TRUE(says(all[1].reasons_against, "shares neither function nor file"));
 }
