@@ -18,7 +18,7 @@ using namespace inquest;
 
 namespace {
 
-using Variable = std::tuple<uint64_t, std::string, std::string>;  // pc, function, name
+using Variable = std::tuple<uint64_t, std::string, std::string>;  // pc (a file's address, the same in every dump of a kernel), function, name
 
 struct Figures {
   size_t tasks = 0, frames = 0, bad_ends = 0, agree = 0, differ = 0, registers = 0, registers_differ = 0, wild = 0, wild_lost = 0;
@@ -60,11 +60,14 @@ void compare_arguments(const object::Program& program, const unwind::Stack& stac
   }
 }
 
-void count_variables(unwind::VariableReader& variables, const unwind::Stack& stack, size_t frame, Figures& figures) {
+void count_variables(const object::Program& program, unwind::VariableReader& variables, const unwind::Stack& stack, size_t frame, Figures& figures) {
+  VirtualAddress pc = stack.frames[frame].pc;
+  const object::LoadedFile* file = program.file_at(pc);
+  uint64_t at = (file ? file->to_file(pc) : std::nullopt).value_or(pc.value);
   for (const auto& variable : variables.variables_of(frame)) {
     const auto& source = stack.frames[frame].source;
     std::string function = variable.source_index < source.size() ? source[variable.source_index].function : "";
-    Variable key(stack.frames[frame].pc.value, function, variable.name);
+    Variable key(at, function, variable.name);
     figures.variables.insert(key);
     if (variable.value) figures.valued.insert(key);
     else figures.why_not[key] = variable.why_not;
@@ -101,7 +104,7 @@ RegisterMap walk(const kernel::Kernel& kernel, Figures& figures, bool with_value
     for (size_t i = 0; i < stack.frames.size(); i++) {
       seen[{task.pid ? task.pid : -1 - task.cpu.value_or(0), i, stack.frames[i].pc.value}] = stack.frames[i].registers;
       if (with_values) compare_arguments(kernel.program(), stack, i, figures);
-      if (with_values) count_variables(variables, stack, i, figures);
+      if (with_values) count_variables(kernel.program(), variables, stack, i, figures);
     }
   }
   return seen;
@@ -146,7 +149,21 @@ void tell_reasons(const Options& options, const std::map<Variable, std::string>&
   for (const auto& [key, reason] : why_not) fmt::print("  {:#x} {} {}: {}\n", std::get<0>(key), std::get<1>(key), std::get<2>(key), reason);
 }
 
-bool check(const fs::path& vmcore, const fs::path& debug, const Options& options) {
+std::string variables_text(const Figures& f) {
+  size_t unset = std::count_if(f.why_not.begin(), f.why_not.end(), [](const auto& one) { return one.second == "not set yet"; });
+  return fmt::format("{} of {} variables ({:.1f} %; {} recovered beyond DWARF, {} last known earlier, {} known in part; {} not set yet)", f.valued.size(), f.variables.size(),
+                     100.0 * double(f.valued.size()) / double(std::max<size_t>(f.variables.size(), 1)), f.recovered.size(), f.earlier.size(), f.partly.size(), unset);
+}
+
+void add(const Figures& one, Figures& total) {
+  for (auto [from, to] : {std::pair{&one.variables, &total.variables}, {&one.valued, &total.valued}, {&one.recovered, &total.recovered}, {&one.earlier, &total.earlier},
+                          {&one.partly, &total.partly}})
+    to->insert(from->begin(), from->end());
+  total.why_not.insert(one.why_not.begin(), one.why_not.end());
+  for (const auto& key : total.valued) total.why_not.erase(key);
+}
+
+bool check(const fs::path& vmcore, const fs::path& debug, const Options& options, Figures& total) {
   LossLedger ledger;
   auto dump = dump::Dump::open({vmcore.string()}, ledger);
   if (!dump.ok()) return fmt::print("{}: {}\n", vmcore.string(), dump.error().message()), false;
@@ -156,12 +173,12 @@ bool check(const fs::path& vmcore, const fs::path& debug, const Options& options
   RegisterMap by_rows = walk(**full, figures, true);
   if (auto bare = open(*dump, {}, ledger); bare.ok() && !(*bare)->tasks().tasks.empty())
     compare_registers((*full)->program().arch(), by_rows, walk(**bare, bare_figures, false), figures);
-  fmt::print("{}: {} tasks, {} frames, {} bad ends ({} without debuginfo), {} of {} wild jumps lost, {} registers the same by code, {} not; "
-             "{} arguments agree, {} not; {} of {} variables ({:.1f} %; {} recovered beyond DWARF, {} last known earlier, {} known in part)\n",
-             fs::path(vmcore).lexically_relative(debug.parent_path().parent_path()).string(), figures.tasks, figures.frames, figures.bad_ends,
-             bare_figures.bad_ends, figures.wild_lost, figures.wild, figures.registers, figures.registers_differ, figures.agree, figures.differ,
-             figures.valued.size(), figures.variables.size(), 100.0 * double(figures.valued.size()) / double(std::max<size_t>(figures.variables.size(), 1)), figures.recovered.size(), figures.earlier.size(), figures.partly.size());
   for (const auto& key : figures.valued) figures.why_not.erase(key);
+  fmt::print("{}: {} tasks, {} frames, {} bad ends ({} without debuginfo), {} of {} wild jumps lost, {} registers the same by code, {} not; "
+             "{} arguments agree, {} not; {}\n",
+             fs::path(vmcore).lexically_relative(debug.parent_path().parent_path()).string(), figures.tasks, figures.frames, figures.bad_ends,
+             bare_figures.bad_ends, figures.wild_lost, figures.wild, figures.registers, figures.registers_differ, figures.agree, figures.differ, variables_text(figures));
+  add(figures, total);
   tell_reasons(options, figures.why_not);
   bool crashed = vmcore.string().find("stid_race") != std::string::npos;
   return figures.bad_ends == 0 && bare_figures.bad_ends == 0 && figures.wild_lost == 0 && figures.differ == 0 && figures.registers_differ == 0 &&
@@ -188,6 +205,7 @@ int main(int count, char** words) {
   bool any = false, good = true;
   std::error_code ignored;
   for (const auto& kernel : fs::directory_iterator(root, ignored)) {
+    Figures total;
     for (const char* form : {"stid_race/elf", "stid_race/elf-pac", "stid_race/kdump-lzo31", "null_member/elf", "healthy/elf"}) {
       fs::path vmcore = kernel.path() / "dumps" / form / "vmcore";
       if (!fs::exists(vmcore, ignored) || !fs::exists(kernel.path() / "debug", ignored)) continue;
@@ -195,8 +213,9 @@ int main(int count, char** words) {
       for (const std::string& part : options.dumps) wanted = wanted || vmcore.string().find(part) != std::string::npos;
       if (!wanted) continue;
       any = true;
-      good = check(vmcore, kernel.path() / "debug", options) && good;
+      good = check(vmcore, kernel.path() / "debug", options, total) && good;
     }
+    if (!total.variables.empty()) fmt::print("{}, all dumps: {}\n", kernel.path().filename().string(), variables_text(total));
   }
   if (!any) return 77;
   return good ? 0 : 1;
