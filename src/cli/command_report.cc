@@ -64,7 +64,7 @@ Result<std::string> answer_log(const Options& options, Session& session) {
   std::vector<scene::EventView> events;
   if (is_dump) {
     TRY_VOID(session.open_kernel());
-    events = scene::LiveScene(session.kernel()).events();
+    events = scene::LiveScene(session.kernel(), false).events();
     if (const auto& log = session.kernel().log(); !log.ok()) return Error(log.error());
   } else if (options.events) {
     oops::LogReader reader;

@@ -145,7 +145,7 @@ int run_shell(const Options& options) {
   session.stage("set the scene");
   if (opened->is_dump) {
     if (auto kernel = session.open_kernel(); !kernel.ok()) return fail(kernel.error());
-    scene = std::make_unique<scene::LiveScene>(session.kernel());
+    scene = std::make_unique<scene::LiveScene>(session.kernel(), false);
   } else {
     log = scene_of_log(session, std::move(opened->log));
     scene = std::move(log.scene);

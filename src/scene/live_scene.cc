@@ -77,10 +77,10 @@ FrameView frame_view(const object::Program& program, const unwind::Stack& stack,
   return view;
 }
 
-LiveScene::LiveScene(const kernel::Kernel& kernel) : kernel_(&kernel) {
+LiveScene::LiveScene(const kernel::Kernel& kernel, bool with_locals) : kernel_(&kernel) {
   add_facts();
   read_log();
-  add_crashed();
+  add_crashed(with_locals);
   for (EventView& view : events_) resolve(view);
 }
 
@@ -187,7 +187,7 @@ void LiveScene::read_log() {
   }
 }
 
-void LiveScene::add_crashed() {
+void LiveScene::add_crashed(bool with_locals) {
   const auto& tasks = kernel_->tasks();
   std::optional<int> cpu = facts_.system.crashing_cpu;
   for (const auto& e : events_)
@@ -210,7 +210,7 @@ void LiveScene::add_crashed() {
   crashed_stack_ = kernel_->unwinder().unwind(context->registers, context->pc_is_return);
   const auto& stack = crashed_stack_;
   unwind::VariableReader locals(kernel_->program(), stack);
-  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, &locals));
+  for (size_t i = 0; i < stack.frames.size(); i++) thread.frames.push_back(frame_view(kernel_->program(), stack, i, with_locals ? &locals : nullptr));
   thread.complete = stack.reached_root();
   thread.why_incomplete = stack.why;
   crashed_ = std::move(thread);

@@ -17,7 +17,8 @@ namespace inquest::scene {
 
 class LiveScene : public CrashScene {
  public:
-  explicit LiveScene(const kernel::Kernel& kernel);
+  // `with_locals`: what the crashed thread's parameters and variables hold is read at once; it costs more than all the rest.
+  explicit LiveScene(const kernel::Kernel& kernel, bool with_locals = true);
   // A log with the debuginfo of its kernel, without a dump (text_kernel.h).
   LiveScene(const TextKernel& text, oops::Log log);
 
@@ -72,7 +73,7 @@ class LiveScene : public CrashScene {
   void add_facts();
   void read_log();
   void resolve(EventView& view) const;
-  void add_crashed();
+  void add_crashed(bool with_locals);
   std::optional<uint64_t> address_of(const std::string& symbol, const std::string& module, uint64_t offset, uint64_t size) const;
   std::shared_ptr<const code::ValueFlow> flow_at(uint64_t pc) const;
   // The frame of the crashed thread's stack that an event happened in; nothing if it was another thread.
