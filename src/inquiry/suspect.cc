@@ -32,6 +32,12 @@ bool is_list_poison(uint64_t value) {
 
 }  // namespace
 
+std::string type_of_object(const scene::CrashScene& scene, const scene::Identity& object) {
+  if (object.kind != scene::Identity::Kind::kSlab) return "";
+  std::string type = scene.type_of_cache(object.cache, object.object_size);
+  return type.empty() ? scene.type_by_references(object.object_start) : type;
+}
+
 const char* name_of(Shape shape) {
   switch (shape) {
     case Shape::kUnknown: return "unknown";
@@ -262,8 +268,7 @@ void name_source_by_owner(const scene::CrashScene& scene, Suspect& s) {
   if (step == s.origin.end() || !step->object.empty()) return;
   auto holder = scene.identify(*step->address);
   if (holder.kind != scene::Identity::Kind::kSlab || holder.free.value_or(true)) return;
-  std::string type = scene.type_of_cache(holder.cache, holder.object_size);
-  if (type.empty()) type = scene.type_by_references(holder.object_start);
+  std::string type = type_of_object(scene, holder);
   if (type.empty() || holder.offset >= scene.size_of(type).value_or(0)) return;
   step->object = type;
   step->offset = int64_t(holder.offset);

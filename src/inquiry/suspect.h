@@ -62,6 +62,9 @@ struct Suspect {
 // lies around the head. Null: none.
 const scene::OriginView* empty_list(const Suspect& suspect);
 
+// The struct that a slab object is: its cache's, else what the typed pointers to its start say; "" = not known, or no slab object.
+std::string type_of_object(const scene::CrashScene& scene, const scene::Identity& object);
+
 // Of the fatal event; nothing where no pointer was at fault (a BUG, a lockup, a panic).
 std::optional<Suspect> find_suspect(const scene::CrashScene& scene, const scene::EventView& event, std::optional<uint64_t> jumped_to,
                                     std::optional<uint64_t> return_address);

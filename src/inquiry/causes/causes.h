@@ -101,6 +101,8 @@ void name_by_memory(const scene::CrashScene& scene, uint64_t address, ObjectRef&
 // The APIs that hand a callback over to RCU, and whether a function is one of RCU's loops that run them.
 const std::vector<std::string>& rcu_queueing_apis();
 bool from_rcu_loop(const Observations& seen);
+// Adds a name to "a, b, c", once.
+void add_name(std::string& names, const std::string& name);
 // Adds ids that are not empty.
 void cite(Verdict& verdict, const std::string& id);
 void cite(Verdict& verdict, const std::vector<std::string>& ids);

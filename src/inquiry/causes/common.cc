@@ -36,6 +36,10 @@ std::string capital(std::string text) {
   return text;
 }
 
+void add_name(std::string& names, const std::string& name) {
+  if ((", " + names + ",").find(", " + name + ",") == std::string::npos) names += (names.empty() ? "" : ", ") + name;
+}
+
 std::string add_event(Dossier& dossier, const scene::EventView& event) {
   const auto& e = event.event;
   std::string where = !event.source.empty() ? source_text(event.source) : e.function.empty() ? "" : e.function;

@@ -87,8 +87,7 @@ std::optional<uint64_t> neighbour_named(const std::string& header) {
 // The object of a general cache that a link lies in, by what points at it; and who initialises that link.
 void name_initialiser(const scene::CrashScene& scene, uint64_t link, Verdict& v, Dossier& dossier) {
   auto id = scene.identify(link);
-  std::string type = id.kind == scene::Identity::Kind::kSlab ? scene.type_of_cache(id.cache, id.object_size) : "";
-  if (type.empty() && id.kind == scene::Identity::Kind::kSlab) type = scene.type_by_references(id.object_start);
+  std::string type = type_of_object(scene, id);
   if (type.empty()) return;
   v.object = {};
   v.object.type = type;

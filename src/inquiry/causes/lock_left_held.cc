@@ -48,7 +48,7 @@ Verdicts lock_left_held(const scene::CrashScene& scene, const Observations& seen
     Guilty g = guilty_site(scene, site);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} takes it, and has a way to its end without giving it back", source_text(site.source).empty() ? site.function : source_text(site.source)), "dis -lx " + bare_hex(site.pc),
                         {{"function", site.function}}));
-    if ((", " + who + ",").find(", " + g.function + ",") == who.npos) who += (who.empty() ? "" : ", ") + g.function;
+    add_name(who, g.function);
   }
   if (!leakers.empty()) {
     v.summary += fmt::format(" {} can return without giving it back.", who);

@@ -74,7 +74,7 @@ void tell_source(const scene::CrashScene& scene, const Suspect& s, Verdict& v, D
   for (const auto& site : scene.clearers_of(from->object, uint64_t(from->offset))) {
     Guilty g = guilty_site(scene, site);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} stores NULL in {} of {}", source_text(site.source), from->members.front(), from->object), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
-    if ((", " + who + ",").find(", " + g.function + ",") == std::string::npos) who += (who.empty() ? "" : ", ") + g.function;
+    add_name(who, g.function);
   }
   if (!who.empty()) v.summary += fmt::format(" NULL is stored there by {}.", who);
 }

@@ -89,19 +89,13 @@ void name_victim(const Suspect& s, Overrun& o) {
   }
 }
 
-std::string type_of(const scene::CrashScene& scene, const scene::Identity& object) {
-  if (object.kind != scene::Identity::Kind::kSlab) return "";
-  std::string type = scene.type_of_cache(object.cache, object.object_size);
-  return type.empty() ? scene.type_by_references(object.object_start) : type;
-}
-
 void name_source(const scene::CrashScene& scene, const Suspect& s, Overrun& o) {
   const auto& from = *s.source();
   o.from_before = o.start && o.from < o.start;
   o.from_behind = !o.from_before && o.end && o.to > o.end && o.at + 8 <= o.end;
   if (o.from_before || o.from_behind) {
     if (o.victim.kind == scene::Identity::Kind::kSlab) o.other = scene.neighbour(o.at, o.from_before ? -1 : 1);
-    o.other_type = type_of(scene, o.other);
+    o.other_type = type_of_object(scene, o.other);
     if (!o.other_type.empty())
       if (auto size = scene.size_of(o.other_type); size && o.from_before)
         if (auto tail = array_ending_at(scene, o.other_type, *size)) o.array = tail->path;
@@ -120,7 +114,7 @@ std::optional<Overrun> elements_go_on(const scene::CrashScene& scene, const Susp
   if (!from.object.empty() && from.offset > 0) array = array_ending_at(scene, from.object, uint64_t(from.offset));
   if (!array && o.start && o.at - o.start < kFirstMembers && o.victim.kind == scene::Identity::Kind::kSlab) {
     o.other = scene.neighbour(o.at, -1);
-    o.other_type = type_of(scene, o.other);
+    o.other_type = type_of_object(scene, o.other);
     auto size = o.other_type.empty() ? std::nullopt : scene.size_of(o.other_type);
     if (!size || *size + 16 <= o.other.object_size) return std::nullopt;
     array = array_ending_at(scene, o.other_type, *size);

@@ -38,12 +38,9 @@ void name_droppers(const scene::CrashScene& scene, uint64_t offset, Verdict& v, 
   auto sites = scene.helper_sites({"refcount_dec", "refcount_sub", "__refcount_dec", "__refcount_sub", "kref_put"}, v.object.type, offset);
   if (sites.empty()) return;
   std::string users, around;
-  auto add = [](std::string& all, const std::string& name) {
-    if ((", " + all + ",").find(", " + name + ",") == std::string::npos) all += (all.empty() ? "" : ", ") + name;
-  };
   for (const auto& site : sites) {
-    add(users, site.site.source.front().function);
-    if (site.site.source.size() > 1) add(around, site.site.source.back().function);
+    add_name(users, site.site.source.front().function);
+    if (site.site.source.size() > 1) add_name(around, site.site.source.back().function);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} gives a reference back, by {}()", source_text(site.site.source), site.helper), "dis -lx " + bare_hex(site.site.pc), {{"function", site.site.function}}));
   }
   v.summary += fmt::format(" References are given back by {}{}: one of them once too often.", users, around.empty() ? "" : fmt::format(" (inlined in {})", around));

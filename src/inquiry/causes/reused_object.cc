@@ -102,7 +102,7 @@ Verdicts reused(const scene::CrashScene& scene, const Observations& seen, Dossie
   for (const auto& site : scene.freers_of(found->used.type)) {
     Guilty g = guilty_site(scene, site);
     cite(v, dossier.add(Origin::kCode, fmt::format("{} frees a {}", source_text(site.source), found->used.type), "dis -lx " + bare_hex(site.pc), {{"function", site.function}}));
-    if ((", " + freers + ",").find(", " + g.function + ",") == freers.npos) freers += (freers.empty() ? "" : ", ") + g.function;
+    add_name(freers, g.function);
   }
   if (!freers.empty()) v.summary += fmt::format(" Such objects are freed by {}.", freers);
   v.alternatives.push_back({"wild-pointer", "the value is the other owner's data"});

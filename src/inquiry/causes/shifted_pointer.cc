@@ -48,8 +48,7 @@ std::optional<Shift> shift_of(const scene::CrashScene& scene, const Suspect& s) 
   shift.start = holder.object_start;
   auto size = scene.size_of(from->object);
   if (!size || *size > holder.object_size || std::abs(shift.by()) >= int64_t(*size)) return std::nullopt;
-  std::string type = scene.type_of_cache(holder.cache, holder.object_size);
-  if (type.empty()) type = scene.type_by_references(holder.object_start);
+  std::string type = type_of_object(scene, holder);
   // Nothing says what begins there: a pointer that is not aligned as its members must be, or just as far off as two links of the type are apart, tells.
   bool unaligned = from->size == 8 && std::abs(shift.by()) < 8;
   bool tells = type == from->object || (type.empty() && (unaligned || sound_when_moved(scene, s, shift)));

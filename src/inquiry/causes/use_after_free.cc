@@ -87,7 +87,7 @@ Verdicts in_freed_area(const scene::CrashScene& scene, const Observations& seen,
       if (w.what != scene::WriterView::What::kZero) {
         Guilty g = guilty_site(scene, w.site);
         cite(v, dossier.add(Origin::kCode, fmt::format("{} stores {} in {} of {}", source_text(w.site.source), w.value.empty() ? "a pointer" : w.value, v.object.member, from->object), "dis -lx " + bare_hex(w.site.pc), {{"function", w.site.function}}));
-        if ((", " + who + ",").find(", " + g.function + ",") == who.npos) who += (who.empty() ? "" : ", ") + g.function;
+        add_name(who, g.function);
       }
     if (!who.empty()) v.summary += fmt::format(" The pointer is stored by {}.", who);
   }
