@@ -26,15 +26,15 @@ std::string day(int64_t seconds) { return seconds > 0 && seconds < 253402300799 
 
 std::vector<records::TraceFrame> frames_of(const scene::EventView& event) {
   std::vector<records::TraceFrame> frames;
-  auto add = [&](const std::string& function, const std::string& file, bool doubtful) {
-    if (!function.empty() && !function.starts_with("0x")) frames.push_back({function, file, doubtful});
+  auto add = [&](const std::string& function, const std::string& file, int line, bool doubtful) {
+    if (!function.empty() && !function.starts_with("0x")) frames.push_back({function, file, doubtful, uint32_t(std::max(0, line))});
   };
   // On x86_64 the trace begins behind the function that trapped.
   if (!event.event.function.empty() && (event.frames.empty() || event.frames.front().symbol != event.event.function))
-    add(event.event.function, event.event.file, false);
+    add(event.event.function, event.event.file, event.event.source_line, false);
   for (const auto& f : event.frames) {
-    if (f.source.empty()) add(f.symbol, "", !f.reliable);
-    for (const auto& s : f.source) add(s.function.empty() ? f.symbol : s.function, s.file, !f.reliable);
+    if (f.source.empty()) add(f.symbol, "", 0, !f.reliable);
+    for (const auto& s : f.source) add(s.function.empty() ? f.symbol : s.function, s.file, s.line, !f.reliable);
   }
   return frames;
 }

@@ -32,7 +32,7 @@ std::string clean_path(std::string_view path) {
 }
 
 struct HunkHeader {
-  uint64_t old_count = 1, new_count = 1;
+  uint64_t old_start = 0, old_count = 1, new_count = 1;
   std::string_view scope;
 };
 
@@ -45,6 +45,7 @@ bool read_hunk_header(std::string_view line, HunkHeader& header) {
     size_t comma = range.find(',');
     return comma == std::string_view::npos ? 1 : leading_number(range.substr(comma + 1));
   };
+  header.old_start = leading_number(line.substr(4));
   header.old_count = count(line.substr(4, plus - 4));
   header.new_count = count(line.substr(plus + 2, end - plus - 2));
   header.scope = trim(line.substr(end + 3));
@@ -55,6 +56,7 @@ bool read_hunk_header(std::string_view line, HunkHeader& header) {
 struct Reader {
   Diff diff;
   uint32_t scope = 0;
+  uint32_t number = 0;  // of the next old line
   bool in_file = false;
 
   void enter(DiffScope next) {
@@ -88,7 +90,8 @@ struct Reader {
     }
     if (kind == '+') diff.files.back().added++;
     if (kind == '-') diff.files.back().removed++;
-    diff.lines.push_back({kind, text, scope});
+    diff.lines.push_back({kind, text, scope, number});
+    if (kind != '+') number++;
     if (!text.empty() && text[0] == '}') enter({});
   }
 
@@ -97,6 +100,7 @@ struct Reader {
 
 void Reader::hunk(const HunkHeader& header, std::string_view& rest) {
   enter(scope_named_by(header.scope));
+  number = uint32_t(std::min<uint64_t>(header.old_start, UINT32_MAX / 2));
   uint64_t old_left = header.old_count, new_left = header.new_count;
   while ((old_left > 0 || new_left > 0) && !rest.empty()) {
     std::string_view before = rest;

@@ -16,6 +16,7 @@ struct DiffLine {
   char kind = ' ';        // '+', '-' or ' '
   std::string_view text;  // without the kind; into the text that was read
   uint32_t scope = 0;     // index in Diff::scopes
+  uint32_t number = 0;    // in the old file, from 1; of an added line: of the old line that it stands before
 };
 
 // Where a changed line lives: a function, a type ("struct nfs4_client"), or neither (empty name).

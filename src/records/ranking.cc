@@ -109,9 +109,9 @@ Result<std::vector<Fix>> Ranking::run(size_t limit) {
 void give_confidence(std::vector<Fix>& fixes, double next_score) {
   for (size_t i = 0; i < fixes.size(); i++) {
     double next = i + 1 < fixes.size() ? fixes[i + 1].score : next_score;
-    double worth = 1 / (1 + std::exp(-(fixes[i].score - 5.6)));
-    double lead = i == 0 ? std::clamp((fixes[i].score - next) / 2.4, 0.0, 1.0) : 0;
-    fixes[i].confidence = std::clamp(worth * (0.35 + 0.45 * lead), 0.02, 0.85);
+    double worth = 1 / (1 + std::exp(-(fixes[i].score - 7) / 1.5));
+    double lead = i == 0 ? std::clamp((fixes[i].score - next) / 3, 0.0, 1.0) : 0;
+    fixes[i].confidence = std::clamp(worth * (0.3 + 0.5 * lead), 0.02, 0.85);
   }
 }
 
@@ -123,7 +123,7 @@ void settle_age(Fix& fix, PatchStatus status) {
 Result<std::vector<Fix>> Archive::candidate_fixes(const Query& query, size_t limit, const Weights& weights) const {
   TRY(Transaction reading, Transaction::begin_reading(impl_->database));
   TRY(Matcher matcher, Matcher::open(impl_->database, query));
-  return Ranking(matcher, weights).run(limit);
+  return Ranking(matcher, weights, [this](int64_t document) { return text(document); }).run(limit);
 }
 
 }  // namespace inquest::records

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,11 +24,10 @@ struct TermHit {
 // What a score is made of; worth and group of each: ranking_features.cc.
 enum Feature : int {
   kTouchedFunctions, kNamedInTitle, kNamedInBody, kNamedInChange, kNamedInContext, kQuotedTrace, kSameFile, kKindInTitle, kKindInBody, kCrashInTitle,
-  kCrashAtAll, kDaysAfter, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld, kInSeriesAlready, kRareWords, kClaimsRepair, kNamesCulprit,
-  kMarkedStable, kClaimsCleanup, kIsRevert, kInsideReply, kLongSeries, kManyFiles, kManyFunctions, kIsDraft, kSeriesNeighbour, kWitnesses, kLinkedReport,
-  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor, kTitleWords,
-  kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kDiscussed, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
-  kTopicInTitle, kSameLog, kFileSoon, kFeatureCount
+  kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld, kInSeriesAlready, kRareWords, kClaimsRepair, kNamesCulprit,
+  kMarkedStable, kClaimsCleanup, kIsRevert, kInsideReply, kLongSeries, kManyFiles, kSeriesNeighbour, kWitnesses, kLinkedReport,
+  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor,   kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
+  kTopicInTitle, kSameLog, kFileSoon, kLineNear, kNamedAlike, kChangedLines, kTextAlike, kSameInnermost, kFeatureCount
 };
 
 struct FeatureRow {
@@ -42,7 +42,6 @@ struct Lead {
   std::vector<TermHit> hits;
   float file = 0;     // 0..1: how much of the stack lives in files the patch changes
   float words = 0;    // agreement of rare words
-  float title_words = 0;  // … of those in its title
   float names = 0;    // an identifier of the text stands in its title
   float threads = 0;  // what similar threads say of it
   float called_fix = 0;  // trust in the thread that calls it a fix, or tested it
@@ -89,7 +88,10 @@ struct RelationFinders {
 
 class Ranking {
  public:
-  Ranking(Matcher& matcher, const Weights& weights) : m_(matcher), w_(weights), time_(crash_time(matcher.query())) {}
+  // The text of a document, read again from its repository; an error where that is gone.
+  using TextReader = std::function<Result<std::string>(int64_t document)>;
+
+  Ranking(Matcher& matcher, const Weights& weights, TextReader text) : m_(matcher), w_(weights), text_(std::move(text)), time_(crash_time(matcher.query())) {}
   Result<std::vector<Fix>> run(size_t limit);
 
  private:
@@ -107,6 +109,7 @@ class Ranking {
   void add_siblings();
   void add_surroundings();
   void add_topics();
+  void add_texts();
   Result<void> add_relations();
   bool is_named_by_report(std::string_view hash, int64_t title) const;
   Result<void> add_history(Candidate& c, Statement& find);
@@ -133,6 +136,7 @@ class Ranking {
 
   Matcher& m_;
   Weights w_;
+  TextReader text_;
   CrashTime time_;
   std::unordered_map<int64_t, Lead> leads_;
   std::unordered_map<int64_t, Said> said_;

@@ -114,7 +114,6 @@ Result<void> Ranking::collect_words() {
       if (named) c.names = std::max(c.names, float(0.3 + t.rarity));
       double place = p.columns & 1u << kSubject ? 1.5 : p.columns & 1u << kTouched ? 1.2 : 0.7;
       c.words += float(place * t.rarity * t.rarity);
-      if (p.columns & 1u << kSubject) c.title_words += float(t.rarity * t.rarity);
     }
   }
   return {};
@@ -272,6 +271,7 @@ Result<void> Ranking::read_rows() {
   add_siblings();
   add_surroundings();
   TRY_VOID(add_relations());
+  add_texts();
   for (auto& [hash, c] : absent_) {
     if (c.lead.threads <= 0) continue;
     c.x[kWitnesses] = c.lead.threads;

@@ -18,59 +18,58 @@ constexpr double kOtherFamily = -2;  // a title that speaks of a crash of anothe
 // Fitted on pairs nobody chose (docs/records.md, "Where the weights come from"), rounded. What came before the crash has no bonus for being
 // soon after it; its constants keep the share of older patches among the answers that they had when set by hand.
 constexpr FeatureRow kRows[] = {
-    {"changes functions of the stack", 1.9, &Weights::touched},
-    {"names them in its title", 1.5, &Weights::subject},
-    {"names them in its description", 3.0, &Weights::body},
-    {"names them in changed lines", 0.5, &Weights::changed},
-    {"calls them beside the change", 0.3, &Weights::context},
-    {"quotes the stack", 2.2, &Weights::traced},
-    {"changes a file of the stack", 1.6, &Weights::file},
-    {"same kind of crash in its title", 1.4, &Weights::kind},
-    {"same kind of crash in its description", 1.3, &Weights::kind},
-    {"a crash in its title", 0.3, &Weights::kind},
-    {"a crash at all", 0.0, &Weights::kind},
-    {"log of days after the crash", -0.6, &Weights::date},
-    {"before the crash of a fresh kernel", 0.5, &Weights::date},
-    {"log of days before it", -0.65, &Weights::date},
-    {"before the crash of an old kernel", 0.6, &Weights::date},
-    {"log of days before that", -0.38, &Weights::date},
-    {"before the kernel's own series", -2.6, &Weights::date},
-    {"rare words of the report", 1.3, &Weights::words},
-    {"claims to repair", 0.8, &Weights::manner},
-    {"names what it repairs (Fixes:)", 0.5, &Weights::manner},
-    {"marked for stable", 0.05, &Weights::manner},
-    {"claims no repair", -0.85, &Weights::manner},
-    {"a revert", -0.15, &Weights::manner},
+    {"changes functions of the stack", 2.0, &Weights::touched},
+    {"names them in its title", 1.0, &Weights::subject},
+    {"names them in its description", 1.35, &Weights::body},
+    {"names them in changed lines", 0.95, &Weights::changed},
+    {"calls them beside the change", 0.5, &Weights::context},
+    {"quotes the stack", 0.9, &Weights::traced},
+    {"changes a file of the stack", 0.04, &Weights::file},
+    {"same kind of crash in its title", 1.8, &Weights::kind},
+    {"same kind of crash in its description", 2.0, &Weights::kind},
+    {"a crash in its title", 0.08, &Weights::kind},
+    {"before the crash of a fresh kernel", 1.6, &Weights::date},
+    {"log of days before it", -1.35, &Weights::date},
+    {"before the crash of an old kernel", 0.35, &Weights::date},
+    {"log of days before that", -0.1, &Weights::date},
+    {"before the kernel's own series", -3.3, &Weights::date},
+    {"rare words of the report", 0.8, &Weights::words},
+    {"claims to repair", 0.55, &Weights::manner},
+    {"names what it repairs (Fixes:)", 0.65, &Weights::manner},
+    {"marked for stable", 0.15, &Weights::manner},
+    {"claims no repair", -0.28, &Weights::manner},
+    {"a revert", 0.9, &Weights::manner},
     {"a diff inside a reply", -2.0, &Weights::manner},
-    {"log of the series' length", -0.14, &Weights::manner},
-    {"log of the files changed", -0.38, &Weights::manner},
-    {"log of the functions changed", -0.3, &Weights::manner},
-    {"a request for comments", -0.1, &Weights::manner},
-    {"neighbour in a short series", 0.4, &Weights::manner},
+    {"log of the series' length", -0.65, &Weights::manner},
+    {"log of the files changed", -0.21, &Weights::manner},
+    {"neighbour in a short series", 0.5, &Weights::manner},
     {"witnesses in similar threads", 2.2, &Weights::threads},
     {"linked to a similar report", 3.0, &Weights::links},
     {"names a reporter", 0.4, &Weights::manner},
-    {"a name of the report in its title", 0.8, &Weights::words},
-    {"repairs a patch that changed the stack", 0.3, &Weights::links},
-    {"taken into stable kernels", 0.35, &Weights::manner},
-    {"named only: its patch is not in the archive", -2.0, &Weights::threads},
-    {"of the subsystem that the stack's patches are of", 0.3, &Weights::file},
-    {"its author changed the stack's functions before", 0.4, &Weights::manner},
-    {"rare words in its title", 1.4, &Weights::words},
-    {"names functions of the further stacks", 1.5, &Weights::body},
-    {"soon after the crash", 1.5, &Weights::date},
-    {"long after the crash", -1.0, &Weights::date},
-    {"its title names a remedy for such a crash", 0.3, &Weights::kind},
-    {"a reply says it was taken", 0.3, &Weights::manner},
-    {"log of the replies", 0.12, &Weights::manner},
-    {"what it repairs came shortly before the crash", 0.6, &Weights::date},
-    {"repairs what the report names", 1.5, &Weights::links},
-    {"for kernels later than the crash's", -1.0, &Weights::date},
-    {"log of the patches of its series above it", -0.4, &Weights::manner},
-    {"shares neither function nor file with the stack", -1.7, &Weights::file},
-    {"its title speaks of what the stack's functions are named after", 0.5, &Weights::subject},
-    {"quotes this very log", 2.0, &Weights::traced},
-    {"changes a file of the stack soon after the crash", 2.0, &Weights::file},
+    {"a name of the report in its title", 1.85, &Weights::words},
+    {"repairs a patch that changed the stack", 0.5, &Weights::links},
+    {"taken into stable kernels", 0.75, &Weights::manner},
+    {"named only: its patch is not in the archive", -3.0, &Weights::threads},
+    {"of the subsystem that the stack's patches are of", 0.45, &Weights::file},
+    {"its author changed the stack's functions before", 0.65, &Weights::manner},
+    {"names functions of the further stacks", 2.0, &Weights::body},
+    {"soon after the crash", 2.85, &Weights::date},
+    {"long after the crash", -2.3, &Weights::date},
+    {"its title names a remedy for such a crash", 0.4, &Weights::kind},
+    {"a reply says it was taken", 0.03, &Weights::manner},
+    {"what it repairs came shortly before the crash", 0.9, &Weights::date},
+    {"repairs what the report names", 1.55, &Weights::links},
+    {"for kernels later than the crash's", -2.0, &Weights::date},
+    {"log of the patches of its series above it", -0.17, &Weights::manner},
+    {"shares neither function nor file with the stack", -2.1, &Weights::file},
+    {"its title speaks of what the stack's functions are named after", 2.2, &Weights::subject},
+    {"quotes this very log", 1.1, &Weights::traced},
+    {"changes a file of the stack soon after the crash", 1.3, &Weights::file},
+    {"changes lines near the stack's", 0.35, &Weights::touched},
+    {"changes functions named like the stack's", 0.75, &Weights::touched},
+    {"log of the lines changed", -0.21, &Weights::manner},
+    {"its prose is like the report's", 10.55, &Weights::words},
+    {"quotes a stack with the same innermost function", 0.75, &Weights::traced},
 };
 static_assert(std::size(kRows) == kFeatureCount);
 
@@ -190,12 +189,11 @@ CrashTime crash_time(const Query& query) {
 }
 
 void Ranking::date_features(Values& x, int64_t posted) const {
-  for (Feature f : {kDaysAfter, kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) x[f] = 0;
+  for (Feature f : {kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) x[f] = 0;
   if (time_.date == 0) return;
   double days = double(posted - time_.date) / kDay;
   if (days >= -1) {
     double sure = time_.guessed ? 0.35 : 1;
-    x[kDaysAfter] = std::log(1 + std::max(0.0, days) / 12) * sure;
     x[kSoonAfter] = std::exp(-std::max(0.0, days) / 45) * sure;
     x[kLongAfter] = days > 365 ? std::log(days / 365) * sure : 0;
     return;
@@ -246,7 +244,7 @@ double Ranking::date_promise(int64_t document, double file) const {
   Values x{};
   date_features(x, date);
   double sum = 0;
-  for (Feature f : {kDaysAfter, kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) sum += x[f] * kRows[f].worth * w_.date;
+  for (Feature f : {kSoonAfter, kLongAfter, kInSeriesAlready, kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld}) sum += x[f] * kRows[f].worth * w_.date;
   return 0.7 * (sum + x[kSoonAfter] * file * kRows[kFileSoon].worth * w_.file);  // the date is only about known
 }
 
@@ -269,7 +267,6 @@ void Ranking::kind_features(Candidate& c) const {
   else if (telling & c.row.kinds) c.x[kKindInBody] = 1;
   else if (!may_be_same_crash(asked, c.row.subject_kinds)) c.x[kCrashInTitle] = kOtherFamily;
   else if (c.row.subject_kinds != 0) c.x[kCrashInTitle] = 1;
-  else if (c.row.kinds != 0) c.x[kCrashAtAll] = 1;
   c.x[kRemedy] = names_remedy(asked, c.row.head.subject);
 }
 
@@ -283,8 +280,6 @@ void Ranking::manner_features(Candidate& c) const {
   c.x[kInsideReply] = (r.flags & kIsReply) != 0;
   c.x[kLongSeries] = r.total > 6 ? std::log(double(r.total) / 6) : 0;
   c.x[kManyFiles] = r.files > 3 ? std::log(double(r.files) / 3) : 0;
-  c.x[kManyFunctions] = std::log(1 + double(r.touched));
-  c.x[kIsDraft] = (r.flags & kIsRfc) != 0;
   c.x[kNamesReporter] = (r.flags & kHasReporter) && m_.query().use_report_links;
 }
 
@@ -294,7 +289,6 @@ void Ranking::score(Candidate& c) const {
   c.x[kRareWords] = std::min(double(c.lead.words), 3.0);
   bool shares = c.lead.file > 0 || std::any_of(c.lead.hits.begin(), c.lead.hits.end(), [](const TermHit& h) { return (h.columns & ~(1u << kTraced)) != 0; });
   c.x[kSharesNothing] = shares ? 0 : 1 - double(c.lead.called_fix);  // who calls it a fix knows why
-  c.x[kTitleWords] = c.lead.title_words;
   c.x[kSameLog] = c.lead.values > kFewValues ? 1 - std::exp(-double(c.lead.values - kFewValues) / 3) : 0;
   c.x[kTextNameInTitle] = c.lead.names;
   c.x[kWitnesses] = c.lead.threads;

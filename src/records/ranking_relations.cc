@@ -142,7 +142,7 @@ void Ranking::add_topics() {
   }
 }
 
-// How often its title was posted, and what was answered.
+// Where else its title was posted, and whether it was taken.
 Result<void> Ranking::add_history(Candidate& c, Statement& find) {
   bool keep = m_.query().keep_its_patches || m_.excluded_thread() == 0;
   find.bind(1, c.row.title).bind(2, m_.excluded_thread()).bind(3, int64_t(keep));
@@ -152,7 +152,6 @@ Result<void> Ranking::add_history(Candidate& c, Statement& find) {
     if (time_.fresh && (c.row.flags & kIsStableCopy) && !find.is_null(1)) judge_date(c, find.integer(1));
     c.x[kTakenByStable] = find.integer(2) != 0;
     c.x[kTaken] = find.integer(3) != 0;
-    c.x[kDiscussed] = std::log(1 + double(find.integer(4)));
   }
   find.reset();
   return {};
@@ -202,7 +201,7 @@ Result<void> Ranking::add_relations() {
   TRY(find.posted, m_.database().prepare("SELECT min(date) FROM document WHERE title = ?1 AND title != 0 AND flags & 1"));
   TRY(find.history, m_.database().prepare(
       "SELECT sum((flags & 3) = 1 AND NOT flags & 4), max(CASE WHEN (flags & 7) = 1 THEN date END), max(flags & 4), "
-      "max((flags & 4096) != 0 AND thread != ?2), sum((flags & 3) = 2 AND thread != ?2) FROM document WHERE title = ?1 AND title != 0 AND (thread != ?2 OR ?3)"));
+      "max((flags & 4096) != 0 AND thread != ?2) FROM document WHERE title = ?1 AND title != 0 AND (thread != ?2 OR ?3)"));
   for (size_t i = 0; i < looked; i++) {
     Candidate& c = scored_[i];
     TRY_VOID(add_culprits(c, by_title, find));

@@ -170,15 +170,16 @@ void Scanner::frame(const Frame& found, size_t offset, bool first) {
   std::vector<TraceFrame>& list = aside ? trace.others : trace.frames;
   if (list.size() >= kMaxFrames) return;
   std::string_view path = found.place.substr(0, found.place.find(':'));
+  uint32_t line = path.size() < found.place.size() ? uint32_t(leading_number(found.place.substr(path.size() + 1))) : 0;
   if (path.starts_with("./")) path.remove_prefix(2);
   if (!list.empty() && list.back().function == found.name) {
-    if (list.back().file.empty()) list.back().file = shorten(path, 200);
+    if (list.back().file.empty()) list.back().file = shorten(path, 200), list.back().line = line;
     list.back().doubtful = list.back().doubtful && found.doubtful;
     return;
   }
   bool known = std::any_of(list.begin(), list.end(), [&](const TraceFrame& f) { return f.function == found.name; });
   if (first && known) return;
-  list.insert(first && !aside ? list.begin() : list.end(), TraceFrame{std::string(found.name), shorten(path, 200), found.doubtful});
+  list.insert(first && !aside ? list.begin() : list.end(), TraceFrame{std::string(found.name), shorten(path, 200), found.doubtful, line});
 }
 
 // Hex digits of 8 or more that are neither all zero nor all f: addresses and registers.
@@ -264,7 +265,7 @@ void Scanner::line(std::string_view text, size_t offset) {
 void drop_fault_entry(std::vector<TraceFrame>& frames) {
   for (size_t i = 1; i < frames.size() && i < 30; i++) {
     if (frames[i].function != frames[0].function) continue;
-    if (frames[0].file.empty()) frames[0].file = frames[i].file;
+    if (frames[0].file.empty()) frames[0].file = frames[i].file, frames[0].line = frames[i].line;
     frames.erase(frames.begin() + 1, frames.begin() + std::ptrdiff_t(i) + 1);
     return;
   }

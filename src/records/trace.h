@@ -47,6 +47,7 @@ struct TraceFrame {
   std::string function;  // plain name
   std::string file;      // "fs/nfs/dir.c" where the log is symbolized; else empty
   bool doubtful = false; // "? func": found on the stack, maybe stale; kept only where nothing better is
+  uint32_t line = 0;     // in `file`, from 1; 0 if unknown
 };
 
 struct Trace {
