@@ -31,6 +31,13 @@ TEST(Diff, ScopesFollowDefinitionsInsideTheHunk) {
   EXPECT_FALSE(changed.contains("unrelated"));
 }
 
+TEST(Diff, LinesKnowWhereTheyStoodInTheOldFile) {
+  Diff diff = read_diff("--- a/fs/x.c\n+++ b/fs/x.c\n@@ -40,3 +50,4 @@ int f(void)\n a\n-b\n+c\n+d\n e\n@@ -90 +101 @@ int g(void)\n-g\n+h\n");
+  ASSERT_EQ(diff.lines.size(), 7u);
+  const uint32_t wanted[] = {40, 41, 42, 42, 42, 90, 91};
+  for (size_t i = 0; i < 7; i++) EXPECT_EQ(diff.lines[i].number, wanted[i]) << i;
+}
+
 TEST(Diff, ScopeNames) {
   EXPECT_EQ(scope_named_by("static int nfsd4_cb_done(struct rpc_task *task,").name, "nfsd4_cb_done");
   EXPECT_EQ(scope_named_by("SYSCALL_DEFINE2(openat2, int, dfd").name, "__do_sys_openat2");

@@ -70,6 +70,8 @@ void Ranking::explain(const Candidate& c, Fix& fix) const {
   if (c.x[kTaken] > 0) fix.reasons_for.push_back("a reply says that it was taken");
   if (c.x[kSameLog] > 0) fix.reasons_for.push_back("quotes a log with " + std::to_string(c.lead.values) + " of the same pointers: this very crash");
   if (c.x[kCulpritNamed] > 0) fix.reasons_for.push_back("its Fixes: trailer blames a commit that the report names");
+  if (c.x[kLineNear] > 0.3) fix.reasons_for.push_back("changes lines near one of the stack's");
+  if (c.x[kSameInnermost] > 0) fix.reasons_for.push_back("quotes a stack with the same innermost function");
   if (c.x[kSeriesAbove] > 0) fix.reasons_against.push_back("another patch of its series fits better");
   if (c.x[kTakenByStable] > 0) fix.reasons_for.push_back("stable kernels took it");
   if (c.row.flags & kForStable) fix.reasons_for.push_back("marked for stable kernels");

@@ -1,6 +1,8 @@
 // What speaks for and against a candidate fix, each part by itself over a tiny archive.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "records/archive.h"
 #include "records/digest.h"
 #include "records/repository_test.h"
@@ -145,6 +147,41 @@ TEST_F(RankingTest, TitlesSayInProseWhatFunctionsAreNamedAfter) {
   std::vector<Fix> all = archive->candidate_fixes(query).value_or({});
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].head.name, "topic@x");
+}
+
+TEST_F(RankingTest, TheTextsOfTheBestAreReadAgain) {
+  std::string quoted = "We saw it under load:\n" + kLog + "\n";
+  add("near@x", "[PATCH] nfsd: Fix one", quoted + "The delegation is recycled while layouts migrate.\n" + diff(kState, "nfs4_put_stateowner", "f()"));
+  add("far@x", "[PATCH] nfsd: Fix two", "Nothing of that.\n" + diff(kState, "write_gracetime", "f()"));
+  std::string log = "Our layouts migrate a lot.\nBUG: KASAN: use-after-free in nfs4_put_stid+0x3e/0xa0\nCall Trace:\n nfs4_put_stid+0x3e/0xa0 fs/nfsd/nfs4state.c:15\n nfsd4_recall+0x15/0x20 fs/nfsd/nfs4state.c:4000\n";
+  Result<Archive> archive = Archive::open(folder_.path + "/archive");
+  ASSERT_TRUE(archive.ok() && archive->add_mail(folder_.path + "/inbox").ok());
+  Query query = query_from_text(log);
+  query.date = kJune - 3600;
+  std::vector<Fix> all = archive->candidate_fixes(query).value_or({});
+  const Fix *near = named(all, "near@x"), *far = named(all, "far@x");
+  ASSERT_TRUE(near && far);
+  EXPECT_GT(part(*near, "changes lines near the stack's"), 0.8);
+  EXPECT_GT(part(*near, "changes functions named like the stack's"), 0.5);
+  EXPECT_EQ(part(*far, "changes functions named like the stack's"), 0);
+  EXPECT_GT(part(*near, "its prose is like the report's"), part(*far, "its prose is like the report's"));
+  EXPECT_EQ(part(*near, "quotes a stack with the same innermost function"), 1);
+  EXPECT_TRUE(says(near->reasons_for, "near one of the stack's"));
+  query.use_quoted_traces = false;
+  all = archive->candidate_fixes(query).value_or({});
+  ASSERT_TRUE(named(all, "near@x"));
+  EXPECT_EQ(part(*named(all, "near@x"), "quotes a stack with the same innermost function"), 0);
+}
+
+TEST_F(RankingTest, AnArchiveWhoseRepositoryIsGoneStillAnswers) {
+  add("fix@x", "[PATCH] nfsd: Fix stid", "Oh.\n" + diff(kState, "nfs4_put_stid", "f()"));
+  ASSERT_EQ(fixes().size(), 1u);
+  std::filesystem::remove_all(folder_.path + "/inbox");
+  Result<Archive> archive = Archive::open_existing(folder_.path + "/archive");
+  ASSERT_TRUE(archive.ok());
+  std::vector<Fix> all = archive->candidate_fixes(query_from_text(kLog)).value_or({});
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(part(all[0], "its prose is like the report's"), 0);
 }
 
 TEST_F(RankingTest, ScoresAreTheSumOfTheirParts) {

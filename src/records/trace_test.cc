@@ -54,6 +54,8 @@ TEST(Trace, SymbolizedKasanReportKeepsAllocationAside) {
   ASSERT_EQ(traces.size(), 1u);
   EXPECT_EQ(names(traces[0].frames), (std::vector<std::string>{"rpc_net_ns", "rpc_y"}));
   EXPECT_EQ(names(traces[0].others), (std::vector<std::string>{"kmalloc", "rpc_new"}));
+  EXPECT_EQ(traces[0].frames[0].line, 1506u);
+  EXPECT_EQ(traces[0].frames[1].line, 9u);
   EXPECT_TRUE(traces[0].kinds & kUseAfterFree);
 }
 
