@@ -236,7 +236,12 @@ int run(const std::string& repository, const std::string& table, const std::stri
   std::vector<Crash> truth = read_truth(table);
   find_reachable(*archive, truth);
   if (!dump.empty()) {
-    dump_features(*archive, free_pairs(*archive, folder, truth), dump, verbose);
+    std::vector<Pair> pairs = free_pairs(*archive, folder, truth);
+    std::vector<Crash> reports;
+    for (const Pair& p : pairs)
+      if (p.kind != 'q') reports.push_back(p.crash);
+    own_messages(*archive, reports);
+    dump_features(*archive, pairs, dump, verbose);
     return 0;
   }
   if (verbose) measure(*archive, truth, {}, true, [](const Crash&) { return true; }, true);
