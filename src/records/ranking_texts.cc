@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kRead = 150;          // candidates whose texts are read
 constexpr size_t kMostText = 200'000;  // bytes of one that are looked at
+constexpr size_t kMostRead = 16 << 20;  // bytes of all together
 constexpr double kNear = 40;           // lines; kernels drift
 
 struct Place {
@@ -150,10 +151,12 @@ void Ranking::add_texts() {
   query.add(prose_of(m_.query().text));
   for (const TraceFrame& f : m_.query().frames) query.add(f.function);
   std::vector<Read> read;
-  for (size_t i = 0; i < looked; i++) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < looked && bytes < kMostRead; i++) {
     Candidate& c = scored_[i];
     Result<std::string> text = text_(c.row.head.id);
     if (!text.ok()) continue;  // its repository is gone: what postings tell must do
+    bytes += text->size();
     std::string_view whole = std::string_view(*text).substr(0, kMostText);
     size_t start = std::min(diff_start(whole), whole.size());
     std::string_view said = whole.substr(0, start);
