@@ -95,10 +95,12 @@ Query query_from_text(std::string_view text) {
   q.text = text;
   std::vector<Trace> traces = read_traces(text);
   if (traces.empty()) traces = read_traces(text, true);
-  // The first event is the cause more often than not; but a title without a stack may precede its stack.
+  // The first event is the cause more often than not; but a title without a stack may precede its stack, and so may the end of an earlier
+  // log, of which only the thread's entry is left.
+  auto tells = [](const Trace& t) { return std::any_of(t.frames.begin(), t.frames.end(), [](const TraceFrame& f) { return weight_of_function(f.function) > 0; }); };
   const Trace* first = nullptr;
   for (const Trace& t : traces) {
-    if (first == nullptr || (first->frames.empty() && !t.frames.empty())) first = &t;
+    if (first == nullptr || (!tells(*first) && tells(t))) first = &t;
   }
   if (first == nullptr) return q;
   q.frames = first->frames;

@@ -94,6 +94,13 @@ TEST(Signature, TrimsMachineryAndKeepsTheWorkFunction) {
   EXPECT_LT(weight_of_function("kfree"), 1);
 }
 
+TEST(Query, TheEndOfAnEarlierLogIsNotTheCrash) {
+  Query q = query_from_text(" process_one_work+0x1/0x2\n worker_thread+0x1/0x2\n kthread+0x1/0x2\n\nBUG: KASAN: use-after-free in nfs_put+0x1/0x2\nCall Trace:\n nfs_put+0x1/0x2\n nfs_end+0x1/0x2\n");
+  ASSERT_FALSE(q.frames.empty());
+  EXPECT_EQ(q.frames[0].function, "nfs_put");
+  EXPECT_NE(q.title.find("KASAN"), std::string::npos);
+}
+
 TEST(KernelDates, SeriesAndFreshness) {
   EXPECT_EQ(date_text(*series_date("4.19.90-24.4.v2101.ky10.aarch64")), "2018-10-22");
   EXPECT_EQ(date_text(*series_date("v5.5-rc1")), "2020-01-26");
