@@ -14,6 +14,9 @@ namespace inquest::records {
 // (vfs_read, mutex_lock, kmem_cache_free), 1 for all others.
 double weight_of_function(std::string_view function);
 
+// What a frame of this weight counts behind telling frames whose weights add up to `position`: the further out, the less.
+inline double weight_at_depth(double weight, double position) { return weight / (1 + 0.22 * position); }
+
 // The frames that may say something, innermost first, machinery of weight 0 left out.
 std::vector<TraceFrame> without_machinery(const std::vector<TraceFrame>& frames);
 

@@ -43,6 +43,13 @@ bool is_renamed(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
+// Brings the best `count` of the candidates to the front, in order; gives how many there are.
+size_t Ranking::best_first(size_t count) {
+  count = std::min(count, scored_.size());
+  std::partial_sort(scored_.begin(), scored_.begin() + std::ptrdiff_t(count), scored_.end(), [](const Candidate& a, const Candidate& b) { return better(&a, &b); });
+  return count;
+}
+
 // Versions of a patch share a title, or nearly; the best of them stands for all.
 std::vector<std::vector<Candidate*>> Ranking::groups() {
   constexpr size_t kLooked = 60;  // answers among which renamed patches meet

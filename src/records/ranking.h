@@ -26,7 +26,8 @@ enum Feature : int {
   kTouchedFunctions, kNamedInTitle, kNamedInBody, kNamedInChange, kNamedInContext, kQuotedTrace, kSameFile, kKindInTitle, kKindInBody, kCrashInTitle,
   kBeforeFresh, kDaysBeforeFresh, kBeforeOld, kDaysBeforeOld, kInSeriesAlready, kRareWords, kClaimsRepair, kNamesCulprit,
   kMarkedStable, kClaimsCleanup, kIsRevert, kInsideReply, kLongSeries, kManyFiles, kSeriesNeighbour, kWitnesses, kLinkedReport,
-  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor,   kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
+  kNamesReporter, kTextNameInTitle, kCulpritInStack, kTakenByStable, kUnseen, kSubsystem, kAuthor,
+  kNamedOther, kSoonAfter, kLongAfter, kRemedy, kTaken, kCulpritRecent, kCulpritNamed, kStableLater, kSeriesAbove, kSharesNothing,
   kTopicInTitle, kSameLog, kFileSoon, kLineNear, kNamedAlike, kChangedLines, kTextAlike, kSameInnermost, kFeatureCount
 };
 
@@ -106,6 +107,7 @@ class Ranking {
   Result<void> collect_mentions(int64_t document, double similarity);
   void name_absent(const std::string& hash, const std::string& title, double worth, double similarity, const Opinion& opinion);
   Result<void> read_rows();
+  size_t best_first(size_t count);
   void add_siblings();
   void add_surroundings();
   void add_topics();

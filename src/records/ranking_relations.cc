@@ -193,9 +193,7 @@ Result<void> Ranking::add_relations() {
     best = std::max(best, c.x[kTouchedFunctions] + c.x[kNamedInTitle]);
   }
   reported_ = read_mentions(prose_of(m_.query().text));
-  size_t looked = std::min(scored_.size(), kLooked);
-  std::partial_sort(scored_.begin(), scored_.begin() + std::ptrdiff_t(looked), scored_.end(),
-                    [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.row.head.id < b.row.head.id; });
+  size_t looked = best_first(kLooked);
   RelationFinders find;
   TRY(find.trailers, m_.database().prepare("SELECT kind, title, value FROM trailer WHERE document = ?1 AND kind IN (1, 7)"));
   TRY(find.posted, m_.database().prepare("SELECT min(date) FROM document WHERE title = ?1 AND title != 0 AND flags & 1"));

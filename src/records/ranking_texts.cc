@@ -14,10 +14,10 @@
 namespace inquest::records {
 namespace {
 
-constexpr size_t kRead = 150;          // candidates whose texts are read
-constexpr size_t kMostText = 200'000;  // bytes of one that are looked at
+constexpr size_t kRead = 150;           // candidates whose texts are read
+constexpr size_t kMostText = 200'000;   // bytes of one that are looked at
 constexpr size_t kMostRead = 16 << 20;  // bytes of all together
-constexpr double kNear = 40;           // lines; kernels drift
+constexpr double kNear = 40;            // lines; kernels drift
 
 struct Place {
   std::string_view file;
@@ -33,7 +33,7 @@ std::vector<Place> places_of(const Query& query) {
   for (const TraceFrame& f : query.frames) {
     double weight = weight_of_function(f.function);
     if (weight <= 0) continue;
-    if (f.line > 0 && !f.file.empty()) out.push_back({f.file, f.line, weight / (1 + 0.22 * position)});
+    if (f.line > 0 && !f.file.empty()) out.push_back({f.file, f.line, weight_at_depth(weight, position)});
     position += weight;
   }
   return out;
@@ -138,9 +138,7 @@ void add_likeness(std::vector<Read>& read, const Words& query) {
 }  // namespace
 
 void Ranking::add_texts() {
-  size_t looked = std::min(scored_.size(), kRead);
-  std::partial_sort(scored_.begin(), scored_.begin() + std::ptrdiff_t(looked), scored_.end(),
-                    [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.row.head.id < b.row.head.id; });
+  size_t looked = best_first(kRead);
   Asked asked;
   asked.places = places_of(m_.query());
   asked.innermost = innermost_of(m_.query().frames);

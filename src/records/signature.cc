@@ -42,7 +42,7 @@ void add_stack(Signature& s, const std::vector<TraceFrame>& frames, double scale
     if (weight <= 0) continue;
     std::string name = canonical(std::string(plain_function(f.function)));
     if (in_order && s.frames.size() < 64) s.frames.emplace_back(name_through_time(name));
-    add_term(s, name, f.file, scale * weight / (1 + 0.22 * position), role);
+    add_term(s, name, f.file, weight_at_depth(scale * weight, position), role);
     position += weight;  // generic layers do not push their callers far out
   }
 }
@@ -97,7 +97,7 @@ Query query_from_text(std::string_view text) {
   if (traces.empty()) traces = read_traces(text, true);
   // The first event is the cause more often than not; but a title without a stack may precede its stack, and so may the end of an earlier
   // log, of which only the thread's entry is left.
-  auto tells = [](const Trace& t) { return std::any_of(t.frames.begin(), t.frames.end(), [](const TraceFrame& f) { return weight_of_function(f.function) > 0; }); };
+  auto tells = [](const Trace& t) { return !without_machinery(t.frames).empty(); };
   const Trace* first = nullptr;
   for (const Trace& t : traces) {
     if (first == nullptr || (!tells(*first) && tells(t))) first = &t;
